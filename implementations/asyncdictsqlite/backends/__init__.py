@@ -1,0 +1,1 @@
+"""The built-in backends: one file and one registry line each."""

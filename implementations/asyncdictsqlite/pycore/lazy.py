@@ -1,0 +1,441 @@
+"""The lazy engine: writes are decided in memory at once and flushed in few, large, sorted transactions."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from typing import Any, Callable, Deque, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ..errors import AsyncDictError, DurabilityUnknownError, FlushFailedError
+from ..op import Op
+from ..protocol import Change, Kind, Opening, Stats, Was
+from .cache import Key, size_of
+from .changes import CLEAR, DELETE, UPSERT, stored
+from .engine import FileEngine, MakeReader
+from .reader import Query, Rows
+
+RETRY_S, RETRY_MOST_S = 0.1, 5.0
+
+
+class _Unsaved(NamedTuple):
+    """What is to be written for a key: a value, or None to delete it. Its identity is its generation."""
+
+    value: Optional[bytes]
+
+
+class _Gated:
+    """A call that waits, in order, for cold keys to come home; later calls on its keys queue behind it."""
+
+    def __init__(self, keys: Sequence[Tuple[str, Optional[str]]], run: Callable[[_Gated], None]) -> None:
+        self.keys = keys
+        self.run = run
+        self.ready = True
+        self.home: Dict[Key, Optional[bytes]] = {}
+        self.error: Optional[Exception] = None
+
+
+class _Load:
+    """How much is queued: operations (overwrites count) and bytes."""
+
+    def __init__(self) -> None:
+        self.operations = self.size_bytes = 0
+
+    def reaches(self, operations: int, size_bytes: int) -> bool:
+        return self.operations >= operations or self.size_bytes >= size_bytes
+
+
+class LazyEngine(FileEngine):
+    """Acknowledges what is in memory and queued; the writer's thread flushes."""
+
+    def __init__(self, opening: Opening, make_reader: MakeReader) -> None:
+        super().__init__(opening, make_reader)
+        self._unsaved: Dict[Key, _Unsaved] = {}
+        self._masked: Dict[str, object] = {}  # cleared, but not yet in the file; the value is the generation
+        self._gates: Counter[Tuple[str, Optional[str]]] = Counter()  # (table, None): the whole table
+        self._gated: Deque[_Gated] = deque()
+        self._queued = _Load()
+        self._flushing = _Load()
+        self._late: List[Tuple[Op[List[Was]], List[Was]]] = []  # applied, acknowledged when a flush has made room
+        self._alarm_set = False
+        self._retry_s = RETRY_S
+        self._flush_error: Optional[FlushFailedError] = None
+
+    # ---- reading ---------------------------------------------------------------------------------------
+
+    def read(self, table: str, keys: Sequence[str]) -> Op[List[Optional[bytes]]]:
+        """See `Engine.read`."""
+        with self._lock:
+            refusal = self._refusal()
+            if refusal is not None:
+                return Op.failed(refusal)
+            if not self._are_gated([(table, key) for key in keys]):
+                return self._read(table, keys)
+            op: Op[List[Optional[bytes]]] = Op()
+            self._gated.append(_Gated((), lambda gated: self._read(table, keys).pass_to(op)))
+            return op
+
+    def _look_up(self, key: Key, epoch: Optional[int], home: Dict[str, Optional[bytes]]) -> bool:
+        unsaved = self._unsaved.get(key)
+        if unsaved is not None:
+            home[key[1]] = unsaved.value
+            return True
+        if key[0] in self._masked:
+            home[key[1]] = None
+            return True
+        return super()._look_up(key, epoch, home)
+
+    def _query(self, query: Query, result: Callable[[Rows], Any]) -> Op[Any]:
+        op: Op[Any] = Op()
+
+        def run() -> None:
+            try:
+                self._flush()
+            except Exception as error:
+                op.fail(error)
+            else:
+                self._run_query(query, result, op)
+
+        def turn(gated: Optional[_Gated]) -> None:
+            if self._unsaved or self._masked:
+                self._task(run)
+            else:
+                self._run_query(query, result, op)
+
+        return self._in_turn(turn, op)
+
+    def _in_turn(self, turn: Callable[[Optional[_Gated]], None], op: Op[Any]) -> Op[Any]:
+        """Run now, or after the calls that wait for cold keys."""
+        with self._lock:
+            refusal = self._refusal()
+            if refusal is not None:
+                return Op.failed(refusal)
+            if self._gated:
+                self._gated.append(_Gated((), turn))
+            else:
+                turn(None)
+        return op
+
+    # ---- writing ---------------------------------------------------------------------------------------
+
+    def commit(self, changes: Sequence[Change], *, old: bool = False) -> Op[List[Was]]:
+        """See `Engine.commit`."""
+        op: Op[List[Was]] = Op()
+        with self._lock:
+            refusal = self._write_refusal() or self._take_flush_error()
+            if refusal is not None:
+                return Op.failed(refusal)
+            if any(change.kind in (Kind.CREATE, Kind.DROP) for change in changes):
+                return self._task(lambda: self._commit_schema(changes, old))
+            keys = [(change.table, None if change.kind == Kind.CLEAR else change.key) for change in changes]
+            home, cold = self._needed(changes, old)
+            if not cold and not self._are_gated(keys):
+                self._acknowledge(op, self._apply(changes, old, home))
+                return op
+            self._gate(keys, home, cold, lambda gated: self._acknowledge(op, self._apply(changes, old, gated.home)), op)
+        return op
+
+    def _needed(self, changes: Sequence[Change], old: bool) -> Tuple[Dict[Key, Optional[bytes]], Dict[str, List[str]]]:
+        """Return what memory knows of the keys whose state decides, and the cold ones by table."""
+        home: Dict[Key, Optional[bytes]] = {}
+        cold: Dict[str, List[str]] = {}
+        blind = (Kind.CLEAR,) if old else (Kind.CLEAR, Kind.PUT)
+        needed = [(change.table, change.key) for change in changes if change.kind not in blind]
+        epoch = self._coherence.trusted_epoch() if needed else None
+        for key in needed:
+            found: Dict[str, Optional[bytes]] = {}
+            if self._look_up(key, epoch, found):
+                home[key] = found[key[1]]
+            else:
+                cold.setdefault(key[0], []).append(key[1])
+        return home, cold
+
+    def _apply(self, changes: Sequence[Change], old: bool, home: Mapping[Key, Optional[bytes]]) -> List[Was]:
+        """Decide each change in memory and queue what it writes."""
+        results = []
+        for change in changes:
+            kind, key = change.kind, (change.table, change.key)
+            if kind == Kind.CLEAR:
+                self._clear(change.table)
+                results.append(Was(False))
+                continue
+            before = self._before(key, home) if old or kind != Kind.PUT else None
+            if kind == Kind.DELETE:
+                if before is not None:
+                    self._enqueue(key, None)
+            elif kind == Kind.PUT or before == (None if kind == Kind.PUT_IF_ABSENT else change.expected):
+                self._enqueue(key, change.value)
+            results.append(Was(before is not None, before if old else None))
+        self._schedule()
+        return results
+
+    def _before(self, key: Key, home: Mapping[Key, Optional[bytes]]) -> Optional[bytes]:
+        unsaved = self._unsaved.get(key)
+        if unsaved is not None:
+            return unsaved.value
+        return None if key[0] in self._masked else home[key]
+
+    def _enqueue(self, key: Key, value: Optional[bytes]) -> None:
+        self._unsaved[key] = _Unsaved(value)
+        self._cold.outdate(key)
+        self._cache.drop(key)
+        self._queued.operations += 1
+        self._queued.size_bytes += size_of(key, value or b"")
+
+    def _clear(self, table: str) -> None:
+        self._forget_table(table)
+        self._masked[table] = object()
+        self._queued.operations += 1
+
+    def _forget_table(self, table: str) -> None:
+        for key in [key for key in self._unsaved if key[0] == table]:
+            del self._unsaved[key]
+        self._cache.drop_table(table)
+        self._cold.outdate_table(table)
+
+    def _acknowledge(self, op: Op[List[Was]], results: List[Was]) -> None:
+        if self._is_full():
+            self._late.append((op, results))
+        else:
+            op.finish(results)
+
+    def _is_full(self) -> bool:
+        options, queued, flushing = self._opening.options, self._queued, self._flushing
+        return (
+            queued.operations + flushing.operations > 2 * options.max_unsaved
+            or queued.size_bytes + flushing.size_bytes > 2 * options.max_unsaved_bytes
+        )
+
+    # ---- gates -----------------------------------------------------------------------------------------
+
+    def _are_gated(self, keys: Sequence[Tuple[str, Optional[str]]]) -> bool:
+        gates = self._gates
+        if not gates:
+            return False
+        return any(
+            key in gates or (key[0], None) in gates or (key[1] is None and any(gate[0] == key[0] for gate in gates))
+            for key in keys
+        )
+
+    def _gate(
+        self,
+        keys: Sequence[Tuple[str, Optional[str]]],
+        home: Dict[Key, Optional[bytes]],
+        cold: Mapping[str, Sequence[str]],
+        run: Callable[[_Gated], None],
+        op: Op[Any],
+    ) -> None:
+        def decide(gated: _Gated) -> None:
+            if gated.error is not None:
+                op.fail(gated.error)
+            else:
+                run(gated)
+
+        gated = _Gated(keys, decide)
+        gated.home.update(home)
+        self._gates.update(keys)
+        self._gated.append(gated)
+        waiting = set(cold)
+        gated.ready = not waiting
+
+        def came_home(table: str, values: Mapping[str, bytes], error: Optional[Exception]) -> None:
+            with self._lock:
+                gated.home.update(((table, key), values.get(key)) for key in cold[table])
+                gated.error = gated.error or error
+                waiting.discard(table)
+                gated.ready = not waiting
+                self._run_gated()
+
+        for table in cold:
+            self._fetch_cold(table, cold[table], lambda values, error, table=table: came_home(table, values, error))  # type: ignore[misc]
+
+    def _run_gated(self) -> None:
+        while self._gated and self._gated[0].ready:
+            gated = self._gated.popleft()
+            self._gates.subtract(gated.keys)
+            self._gates += Counter()  # forget what is at zero
+            gated.run(gated)
+
+    # ---- flushing --------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        options = self._opening.options
+        if self._queued.reaches(options.max_unsaved, options.max_unsaved_bytes):
+            self._set_alarm(0.0)
+        elif not self._alarm_set:
+            self._set_alarm(options.flush_interval)
+
+    def _set_alarm(self, after_s: float) -> None:
+        self._alarm_set = True
+        self._writer.set_alarm(time.monotonic() + after_s, self._flush_on_alarm)
+
+    def _flush_on_alarm(self) -> None:
+        try:
+            self._flush()
+        except FlushFailedError as error:
+            with self._lock:
+                self._flush_error = error
+                self._set_alarm(self._retry_s)
+                self._retry_s = min(2 * self._retry_s, RETRY_MOST_S)
+        except DurabilityUnknownError:
+            pass  # everybody who waits was told, and who comes will be
+
+    def _flush(self) -> None:
+        """Write what is queued in one transaction; on the writer's thread.
+
+        Raises:
+            FlushFailedError: it surely did not apply; everything is kept.
+            DurabilityUnknownError: nobody knows; the engine has stopped.
+        """
+        with self._lock:
+            unsaved, masked = dict(self._unsaved), dict(self._masked)
+            self._flushing, self._queued, self._alarm_set = self._queued, _Load(), False
+        if not unsaved and not masked:
+            self._settle(None)
+            return
+        if self._writer.stopped is not None:
+            raise self._writer.stopped
+        try:
+            self._writer.transaction(lambda: self._write(unsaved, masked), lambda epoch: self._saved(unsaved, masked, epoch))
+        except DurabilityUnknownError as error:
+            self._stop(error)
+            self._settle(error)
+            raise
+        except (AsyncDictError, OSError) as error:
+            self._take_back()
+            failed = FlushFailedError(f"{self._opening.path}: a flush failed and will be tried again: {error}", applied=False)
+            self._last_error = str(failed)
+            self._settle(failed)
+            raise failed from error
+        self._writer.writes += len(unsaved)
+        self._retry_s = RETRY_S
+        self._settle(None)
+        self._writer.checkpoint(1000)
+
+    def _write(self, unsaved: Mapping[Key, _Unsaved], masked: Mapping[str, object]) -> None:
+        connection, modes = self._writer.connection, self._writer.modes
+        for table in masked:
+            if table in modes:
+                connection.execute(CLEAR.format(table))
+        puts: Dict[str, List[Tuple[str, Any]]] = {}
+        deletes: Dict[str, List[Tuple[str]]] = {}
+        for (table, key), entry in sorted(unsaved.items(), key=_in_key_order):
+            if table not in modes:  # dropped meanwhile
+                continue
+            if entry.value is None:
+                deletes.setdefault(table, []).append((key,))
+            else:
+                puts.setdefault(table, []).append((key, stored(modes, table, entry.value)))
+        for table, rows in puts.items():
+            connection.executemany(UPSERT.format(table), rows)
+        for table, keys in deletes.items():
+            connection.executemany(DELETE.format(table), keys)
+
+    def _saved(self, unsaved: Mapping[Key, _Unsaved], masked: Mapping[str, object], epoch: int) -> None:
+        """Move what was flushed to the cache; what was overwritten meanwhile stays unsaved. Under the lock."""
+        for key, entry in unsaved.items():
+            if self._unsaved.get(key) is entry:
+                del self._unsaved[key]
+                if entry.value is not None:
+                    self._cache.put(key, entry.value, epoch)
+        for table, generation in masked.items():
+            if self._masked.get(table) is generation:
+                del self._masked[table]
+
+    def _take_back(self) -> None:
+        with self._lock:
+            self._queued.operations += self._flushing.operations
+            self._queued.size_bytes += self._flushing.size_bytes
+
+    def _settle(self, error: Optional[Exception]) -> None:
+        """A flush is over: acknowledge, or fail, who waited for room."""
+        with self._lock:
+            self._flushing = _Load()
+            late, self._late = self._late, []
+            if error is None and self._is_full():
+                self._late, late = late, []
+        for op, results in late:
+            if error is None:
+                op.finish(results)
+            else:
+                op.fail(error)
+
+    def _take_flush_error(self) -> Optional[FlushFailedError]:
+        error, self._flush_error = self._flush_error, None
+        return error
+
+    def _commit_schema(self, changes: Sequence[Change], old: bool) -> List[Was]:
+        """Flush, then create or drop tables in a commit of its own; on the writer's thread."""
+        self._flush()
+        results: List[Was] = []
+        writer = self._writer
+
+        def body() -> None:
+            results[:] = writer.apply_all(changes, old)
+
+        def publish(epoch: int) -> None:
+            for change in changes:
+                if change.kind == Kind.DROP:
+                    self._forget_table(change.table)
+
+        writer.transaction(body, publish)
+        return results
+
+    def flush(self) -> Op[None]:
+        """See `Engine.flush`."""
+        with self._lock:
+            refusal = self._refusal() or self._take_flush_error()
+        if refusal is not None:
+            return Op.failed(refusal)
+        op: Op[None] = Op()
+        return self._in_turn(lambda gated: self._task(self._flush_durably).pass_to(op), op)
+
+    def _flush_durably(self) -> None:
+        self._flush()
+        if self._opening.options.synchronous == "normal" and not self._opening.options.readonly:
+            self._writer.sync()
+
+    def backup(self, path: str) -> Op[None]:
+        """See `Engine.backup`."""
+
+        def run() -> None:
+            self._flush()
+            self._writer.backup(path)
+
+        op: Op[None] = Op()
+        return self._in_turn(lambda gated: self._task(run).pass_to(op), op)
+
+    # ---- closing ---------------------------------------------------------------------------------------
+
+    def close(self) -> Op[None]:
+        """Flush and close; where the flush fails the engine stays open."""
+        with self._lock:
+            error = self._take_flush_error() if self._state == "open" else None
+        if error is not None:
+            return Op.failed(error)
+        op: Op[None] = Op()
+        if self._state != "open":
+            super().close().pass_to(op)
+            return op
+        return self._in_turn(lambda gated: self._task(self._flush_and_close).pass_to(op), op)
+
+    def _flush_and_close(self) -> None:
+        self._flush()
+        with self._lock:
+            self._state = "closed"
+        self._close_files()
+
+    def _forget_all(self) -> None:
+        super()._forget_all()
+        self._unsaved.clear()
+        self._masked.clear()
+
+    def stats(self) -> Stats:
+        """See `Engine.stats`."""
+        stats = super().stats()
+        stats["unsaved"] = len(self._unsaved)
+        stats["unsaved_bytes"] = self._queued.size_bytes + self._flushing.size_bytes
+        return stats
+
+
+def _in_key_order(item: Tuple[Key, _Unsaved]) -> Key:
+    return item[0]

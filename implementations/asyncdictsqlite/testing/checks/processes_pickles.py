@@ -1,0 +1,127 @@
+"""Pickles that somebody planted in the file."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import pickle
+import sqlite3
+import stat
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence, Tuple, Type
+
+from ... import AsyncDictSQLite
+from ...errors import (
+    CorruptError,
+    InvalidTableNameError,
+    LockedError,
+    NotADatabaseError,
+    SchemaMismatchError,
+    StorageError,
+    UnsafePickleError,
+    ValueDecodingError,
+)
+from ...protocol import Capability
+from ..check import Bench, check
+from ..peer import Peer, Refused, Servant, run
+from .processes_locks import loadable
+
+_V1 = {Capability.FORMAT_V1, Capability.WRITETHROUGH}
+_WRITETHROUGH = {"persist_mode": "writethrough"}
+_NEW_TABLE = 'CREATE TABLE "main"(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, expires_ms INTEGER)'
+_NEW_META = "CREATE TABLE adsq_meta(table_name TEXT PRIMARY KEY NOT NULL, storage_mode TEXT NOT NULL, format INTEGER NOT NULL)"
+_APPLICATION_ID = 0x61647371
+_DICTSQLITE = (
+    "PRAGMA journal_mode=WAL",
+    "CREATE TABLE IF NOT EXISTS kv_store (key TEXT PRIMARY KEY, value BLOB NOT NULL, tier INTEGER DEFAULT 2, "
+    "access_count INTEGER DEFAULT 0, last_access INTEGER DEFAULT 0)",
+    "CREATE INDEX IF NOT EXISTS idx_access ON kv_store(access_count DESC, last_access DESC)",
+    "INSERT INTO kv_store(key, value) VALUES('a', x'01')",
+)
+
+Statement = Tuple[str, Tuple[Any, ...]]
+
+
+def run_sql(path: str, statements: Sequence[Statement]) -> None:
+    """Run statements on a plain connection; print the rows of each."""
+    connection = sqlite3.connect(path, timeout=20, isolation_level=None)
+    print(ascii([connection.execute(sql, tuple(arguments)).fetchall() for sql, arguments in statements]))
+    connection.close()
+
+
+def sql(path: str, *statements: Any) -> Any:
+    """Run SQL in another process, each statement a str or a pair of str and arguments; return the rows of each."""
+    return run(run_sql, path, [(one, ()) if isinstance(one, str) else one for one in statements])
+
+
+class _Reduced:
+    """Pickles as a call of a function."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._call = (function, arguments)
+
+    def __reduce__(self) -> Tuple[Callable[..., Any], Tuple[Any, ...]]:
+        return self._call
+
+
+def _hostile(marker: str) -> Dict[str, bytes]:
+    """Return pickles that would write the file `marker`, or ask for gigabytes."""
+    write = f"open({marker!r}, 'w').close()"
+    return {
+        "system": pickle.dumps(_Reduced(os.system, f"touch {marker}")),
+        "exec": pickle.dumps(_Reduced(exec, write)),
+        "nested": pickle.dumps({"a": [_Reduced(eval, write)]}),
+        "getattr": b"\x80\x05cbuiltins\ngetattr\n.",
+        "dotted": b"\x80\x05\x8c\x08builtins\x8c\x0aexec.__call__\x93.",
+        "by_name": b"\x80\x04cos\nsystem\n(V" + f"touch {marker}".encode() + b"\ntR.",
+        "extension": b"\x80\x02\x82\x01.",
+        "instance": b"(i" + b"os\nsystem\n.",
+    }
+
+
+@check("2.6", needs=_V1, seconds=20)
+async def planted_pickles_run_no_code(bench: Bench) -> None:
+    """Hostile pickles that somebody put into the file are UnsafePickleError by every way of reading; no code runs."""
+    marker = bench.path("marker")
+    await _make_pickles(bench, "hostile.db", _hostile(marker))
+    async with bench.open("hostile.db", **_WRITETHROUGH) as db:
+        for key in _hostile(marker):
+            for read in (db.aget(key), db.abatch_get([key]), db.asetdefault(key, 1)):
+                try:
+                    await read
+                except UnsafePickleError:
+                    assert not os.path.exists(marker), f"{key} ran code"
+                else:
+                    raise AssertionError(f"{key} was read")
+        assert await db.aget("good") == {"a": 1}
+    assert not os.path.exists(marker), "code ran"
+
+
+@check("2.8", "2.19", needs=_V1, seconds=20)
+async def planted_garbage_is_a_decoding_error(bench: Bench) -> None:
+    """Bytes that are no pickle, and pickles that ask for gigabytes, are refused without allocating; the store goes on."""
+    garbage = {
+        "empty": b"",
+        "text": b"hello",
+        "cut": pickle.dumps(list(range(100)))[:-7],
+        "memo": b"\x80\x04Nr\xff\xff\xff\x7f.",
+        "length": b"\x80\x04\x8e\xff\xff\xff\xff\x0f\x00\x00\x00x.",
+        "stack": b"\x80\x04.",
+    }
+    await _make_pickles(bench, "garbage.db", garbage)
+    async with bench.open("garbage.db", **_WRITETHROUGH) as db:
+        for key in garbage:
+            try:
+                await db.aget(key)
+            except (ValueDecodingError, UnsafePickleError):
+                continue
+            raise AssertionError(f"{key} was read")
+        assert await db.aget("good") == {"a": 1}
+
+
+async def _make_pickles(bench: Bench, name: str, planted: Dict[str, bytes]) -> None:
+    async with bench.open(name, **_WRITETHROUGH) as db:
+        await db.aset("good", {"a": 1})
+    sql(bench.path(name), *(("INSERT INTO main(key, value) VALUES(?, ?)", row) for row in planted.items()))

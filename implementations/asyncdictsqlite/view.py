@@ -1,0 +1,308 @@
+"""A view of a table: how it opens at its first use, parks calls until then, and closes."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+import weakref
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Tuple, TypeVar
+
+from . import opening
+from .codec import Codec, make_codec
+from .errors import ClosedError, ForkedError, InvalidTableNameError, ReadOnlyError, StorageModeMismatchError
+from .op import Mapped, Op, Parked, coroutine_function
+from .options import EngineOptions, ViewOptions
+from .protocol import Change, Engine, EngineFactory, Kind, TableInfo
+from .protocol import Op as AnyOp
+
+T = TypeVar("T")
+Self = TypeVar("Self", bound="View")
+
+
+class Source:
+    """A store and its views: their path, their options and, once opened, their file."""
+
+    def __init__(self, path: str, options: EngineOptions, factory: EngineFactory, reason: str) -> None:
+        self.path = path
+        self.options = options
+        self.factory = factory
+        self.reason = reason  # why `options.exclusive` is what it is
+        self.file: Optional[opening.OpenFile] = None
+        self.closed = False
+        self.views: weakref.WeakSet[View] = weakref.WeakSet()
+        self._lock = threading.Lock()  # for opener threads only: held while the file opens
+
+    def open(self) -> Tuple[opening.OpenFile, bool]:
+        """Return the open file, and whether this call made its engine; blocks."""
+        with self._lock:
+            if self.file is not None:
+                return self.file, False
+            file, fresh = opening.acquire(self.path, self.options, self.factory)
+            self.file = file
+            return file, fresh
+
+    def after_fork(self) -> None:
+        """Forget a lock that a thread of the parent may hold."""
+        self._lock = threading.Lock()
+
+    def __del__(self) -> None:
+        if self.file is not None and not self.file.closed.is_set():
+            message = f"{self.path}: store was collected without close; its engine stays open until exit"
+            warnings.warn(message, ResourceWarning, stacklevel=1)
+
+
+class View:
+    """What a store is before it is a dictionary: a table of a source, unopened, open or closed.
+
+    A view is bound to the engine (`_engine` is set) while it is open; every other state is seen by the slow path
+    only. The view that the constructor makes is its source's root: closing it closes the others.
+    """
+
+    _engine: Optional[Engine] = None
+
+    def _set_up(self, source: Source, options: ViewOptions, codec: Codec, *, is_root: bool) -> None:
+        self._source = source
+        self._options = options
+        self._table = options.table_name
+        self._codec = codec  # of a table whose mode is not known yet: the parent's
+        self._is_root = is_root
+        self._lock = threading.Lock()  # guards the four below, and binding
+        self._parked: List[Parked[Any]] = []
+        self._opening = False
+        self._closed: Optional[str] = None  # why, once it is
+        self._forked = False
+        source.views.add(self)
+
+    # ---- opening ---------------------------------------------------------------------------------------
+
+    @coroutine_function
+    def aopen(self: Self) -> Coroutine[Any, Any, Self]:
+        """Open the file now (the first use does it anyway); after a failed sync or a close, open it again.
+
+        Raises:
+            NotADatabaseError, SchemaMismatchError, StorageModeMismatchError, LockedError, AlreadyOpenError,
+            FileNotFoundError, ...: the file stays as it was, and the next use tries again.
+        """
+        engine = self._engine
+        if engine is not None and engine.stats()["state"] == "stopped":
+            return Mapped(_in_thread(self._reopen), lambda _: self)  # type: ignore[return-value]
+        with self._lock:
+            if self._is_root:
+                self._source.closed = False
+            if not self._source.closed:
+                self._closed = None
+        return Mapped(self._do(lambda engine: Op.of(None)), lambda _: self)  # type: ignore[return-value]
+
+    def open(self: Self) -> Self:
+        """Open the file now and return the store; see `aopen`."""
+        return self.aopen().wait()  # type: ignore[attr-defined,no-any-return]
+
+    def _do(self, call: Callable[[Engine], AnyOp[T]]) -> AnyOp[T]:
+        """Hand a call over to the engine, or park it until the view is open."""
+        engine = self._engine
+        return self._park(call) if engine is None else call(engine)
+
+    def _park(self, call: Callable[[Engine], AnyOp[T]]) -> AnyOp[T]:
+        with self._lock:
+            self._check_usable()
+            engine = self._engine
+            if engine is None:
+                parked: Parked[T] = Parked(call)
+                self._parked.append(parked)
+                if not self._opening:
+                    self._opening = True
+                    _thread(self._open_and_replay)
+                return parked
+        return call(engine)
+
+    def _check_usable(self) -> None:
+        if self._forked:
+            raise ForkedError(f"{self._source.path} was opened before the fork: open a store of its own in the child")
+        if self._closed is not None:
+            raise ClosedError(f"{self._source.path}, table {self._table!r}: {self._closed}")
+
+    def _open_and_replay(self) -> None:
+        """Open, then make the parked calls in their order; on a thread of its own, which may block."""
+        file, fresh = None, False
+        try:
+            file, fresh = self._source.open()
+            self._choose_mode(file)
+            self._replay(file)
+        except BaseException as error:
+            with self._lock:
+                parked, self._parked, self._opening = self._parked, [], False
+            for one in parked:
+                one.fail(error)
+        if file is not None and fresh:
+            file.serve()
+
+    def _replay(self, file: opening.OpenFile) -> None:
+        """Make the parked calls, bind, and only then let the callers go on: they find the view open."""
+        replayed: List[Parked[Any]] = []
+        while True:
+            with self._lock:
+                parked, self._parked = self._parked, []
+                if not parked:
+                    self._opening = False
+                    if self._closed is None:
+                        self._attach(file)
+                    break
+            for one in parked:
+                one.hand_over(file.engine)
+            replayed += parked
+        for one in replayed:
+            one.release()
+
+    def _choose_mode(self, file: opening.OpenFile) -> None:
+        """Create the table if it is not there, and take its storage mode."""
+        wanted = self._options.storage_mode
+        known = file.tables.get(self._table)
+        mode = known.storage_mode if known is not None else self._create_table(file)
+        if wanted is not None and mode != wanted:
+            raise StorageModeMismatchError(
+                f"{self._source.path}, table {self._table!r} is kept in storage_mode={mode!r}, not {wanted!r}: "
+                f"open it with storage_mode={mode!r}, or choose another table"
+            )
+        if self._codec.storage_mode != mode:
+            self._codec = make_view_codec(mode, self._options)
+
+    def _create_table(self, file: opening.OpenFile) -> str:
+        name, mode = self._table, self._codec.storage_mode
+        for other in list(file.tables):
+            if other.lower() == name.lower():
+                raise InvalidTableNameError(f"table name {name!r} differs from the existing {other!r} only in case")
+        if file.options.readonly:
+            raise ReadOnlyError(f"{self._source.path} has no table {name!r}, and the store only reads")
+        was = file.engine.commit([Change(Kind.CREATE, name, value=mode.encode())], old=True).wait()[0]
+        if was.there and was.old is not None:  # another process was quicker
+            mode = was.old.decode()
+        file.tables[name] = TableInfo(name, mode)
+        return mode
+
+    # ---- binding ---------------------------------------------------------------------------------------
+
+    def _attach(self, file: opening.OpenFile) -> None:
+        file.bound.add(self)
+        self._bind(file.engine, self._table, self._codec)
+        self._engine = file.engine
+
+    def _bind(self, engine: Engine, table: str, codec: Codec) -> None:
+        """Let a backend's own methods reach the engine; overridden by them."""
+
+    def _unbind(self) -> None:
+        """Let no method reach the engine any more; overridden likewise."""
+
+    def _detach(self) -> None:
+        self._engine = None
+        self._unbind()
+
+    def _rebind(self, engine: Engine) -> None:
+        """Go on with a new engine of the same file."""
+        with self._lock:
+            if self._engine is not None:
+                self._bind(engine, self._table, self._codec)
+                self._engine = engine
+
+    def _after_fork(self) -> None:
+        """In a forked child: this view is the parent's."""
+        self._lock = threading.Lock()
+        self._source.after_fork()
+        self._forked = True
+        self._detach()
+
+    def _reopen(self) -> None:
+        if self._source.file is not None:
+            self._source.file.reopen()
+
+    # ---- closing ---------------------------------------------------------------------------------------
+
+    @coroutine_function
+    def aclose(self) -> Coroutine[Any, Any, None]:
+        """Flush and close; closing twice is fine. The engine closes with the last store that uses it.
+
+        Raises:
+            FlushFailedError: lazy: the last flush did not apply; the store stays open and keeps what is unsaved.
+        """
+        with self._lock:
+            if self._closed is not None or self._forked:
+                return Op.of(None)  # type: ignore[return-value]
+            self._closed = "is closed"
+            if self._opening:
+                parked: Parked[None] = Parked(self._finish_close)
+                self._parked.append(parked)
+                return parked  # type: ignore[return-value]
+            engine = self._engine
+            self._detach()
+        return self._finish_close(engine)  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Flush and close; see `aclose`."""
+        self.aclose().wait()  # type: ignore[attr-defined]
+
+    def _finish_close(self, engine: Optional[Engine]) -> AnyOp[None]:
+        source = self._source
+        if not self._is_root:
+            return engine.flush() if engine is not None else Op.of(None)
+        source.closed = True
+        shut = [view for view in source.views if view._shut("is closed, with its store")]
+        file, source.file = source.file, None
+        if file is None:
+            return Op.of(None)
+        return opening.release(file, lambda: self._revive(file, [self, *shut]))
+
+    def _shut(self, why: str) -> bool:
+        """Close for itself only; tell whether it was open."""
+        with self._lock:
+            was_open = self._closed is None
+            if was_open:
+                self._closed = why
+            self._detach()
+        return was_open
+
+    def _revive(self, file: opening.OpenFile, views: List[View]) -> None:
+        """Open again what closed, since the engine did not."""
+        self._source.file, self._source.closed = file, False
+        for view in views:
+            with view._lock:
+                view._closed = None
+                if not view._opening:
+                    view._attach(file)
+
+    def __enter__(self: Self) -> Self:
+        return self.open()
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
+    async def __aenter__(self: Self) -> Self:
+        return await self.aopen()
+
+    async def __aexit__(self, *exception: Any) -> None:
+        await self.aclose()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a store cannot be pickled: it is an open file of this process; pickle its path instead")
+
+
+def make_view_codec(storage_mode: str, options: ViewOptions) -> Codec:
+    """Make the codec of a view."""
+    return make_codec(storage_mode, pickle_allow=options.pickle_allow, max_value_bytes=options.max_value_bytes)
+
+
+def _thread(target: Callable[[], None]) -> None:
+    threading.Thread(target=target, name="asyncdictsqlite-opener", daemon=True).start()
+
+
+def _in_thread(function: Callable[[], None]) -> Op[None]:
+    op: Op[None] = Op()
+
+    def run() -> None:
+        try:
+            function()
+        except BaseException as error:
+            op.fail(error)
+        else:
+            op.finish(None)
+
+    _thread(run)
+    return op

@@ -1,0 +1,108 @@
+//! Tells the commits of other processes from our own.
+//!
+//! While our writer holds SQLite's write lock, nobody else can change the wal-index header: every change seen then is our own.
+//! The last thing the writer does before it gives the lock up (`file_methods`) is to note the words it leaves behind. Any
+//! other word, ever, is foreign and moves the epoch. So a foreign commit that comes right after ours is seen as foreign.
+use super::wal_index::Header;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[derive(Default)]
+struct Writing(bool);
+
+pub struct Coherence {
+    header: AtomicPtr<AtomicU64>,
+    /// The words that the present epoch has taken into account.
+    expected: [AtomicU64; 6],
+    epoch: AtomicU64,
+    writing: Mutex<Writing>,
+}
+
+impl Coherence {
+    pub fn new() -> Self {
+        Self {
+            header: AtomicPtr::new(Header::nothing().address()),
+            expected: [const { AtomicU64::new(0) }; 6],
+            epoch: AtomicU64::new(0),
+            writing: Mutex::default(),
+        }
+    }
+
+    /// Look at this header from now on, as it is.
+    pub fn attach(&self, header: Header) {
+        let _guard = self.lock();
+        self.header.store(header.address(), Ordering::Release);
+        self.expect(header);
+    }
+
+    /// Look at shared memory no more: its mapping may go.
+    pub fn detach(&self) {
+        let _guard = self.lock();
+        self.header.store(Header::nothing().address(), Ordering::Release);
+    }
+
+    #[inline]
+    pub fn unchanged(&self) -> bool {
+        let header = self.header();
+        // From the checksum down: it differs whenever anything does.
+        (1..6).rev().all(|index| header.word(index) == self.expected[index].load(Ordering::Acquire))
+    }
+
+    /// The epoch that holds now: what was validated in it is still what the file holds.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        if self.unchanged() { self.epoch.load(Ordering::Acquire) } else { self.classify() }
+    }
+
+    /// How often the epoch moved.
+    pub fn foreign_changes(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    fn classify(&self) -> u64 {
+        let writing = self.lock();
+        if !writing.0 {
+            self.take_in_foreign();
+        }
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Our writer has taken the write lock: returns the epoch in which it decides and commits.
+    pub fn begin_write(&self) -> u64 {
+        let mut writing = self.lock();
+        self.take_in_foreign();
+        writing.0 = true;
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Our writer is about to give the write lock up.
+    pub fn end_write(&self) {
+        let mut writing = self.lock();
+        if std::mem::take(&mut writing.0) {
+            self.expect(self.header());
+        }
+    }
+
+    fn take_in_foreign(&self) {
+        let header = self.header();
+        if (1..6).any(|index| header.word(index) != self.expected[index].load(Ordering::Relaxed)) {
+            self.epoch.fetch_add(1, Ordering::AcqRel); // before the words: who sees them sees the epoch
+            self.expect(header);
+        }
+    }
+
+    fn expect(&self, header: Header) {
+        for (expected, word) in self.expected.iter().zip(header.words()) {
+            expected.store(word, Ordering::Release);
+        }
+    }
+
+    fn header(&self) -> Header {
+        Header::from_address(self.header.load(Ordering::Acquire))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

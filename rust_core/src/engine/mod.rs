@@ -1,0 +1,40 @@
+//! SQLite and threads; knows no Python.
+//!
+//! An [`Engine`] is one open file with one writer and one reader thread. A request is a [`Job`] handed over at the
+//! call; it comes home exactly once, with its [`Outcome`], through the [`Sink`]. No method waits for a disk or a thread.
+mod api;
+mod checkpoint;
+mod coherence;
+mod connection;
+mod counters;
+mod failure;
+mod file_methods;
+mod group;
+mod handle;
+mod inbox;
+mod inline_reader;
+pub mod nowait;
+mod opening;
+mod reader;
+mod schema;
+mod shared;
+mod side_lock;
+mod statement;
+mod switches;
+pub mod wake;
+mod wal_index;
+mod writer;
+
+pub use api::{
+    Answer, Change, Job, Kind, Lazy, Notice, Outcome, Queued, Row, Scan, Settings, Sink, Stats, Synchronous, TableInfo, Was,
+};
+pub use failure::{Class, Failure};
+pub use handle::Engine;
+pub use inline_reader::Now;
+pub use shared::State;
+pub use switches::{Fault, Switches};
+
+/// The version of the SQLite that is built in.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}

@@ -1,0 +1,188 @@
+//! Finished jobs of all engines of the process on their way home, and how sleepers learn of them.
+//!
+//! Workers call `deliver` and never touch the interpreter. Every entry from Python calls `drain` first, so that what
+//! is committed is in memory before anyone can look; the wake-ups are for sleepers only.
+#![allow(unsafe_code)]
+
+use super::gil_cell::GilCell;
+use super::job::Finished;
+use pyo3::prelude::*;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a blocked thread may miss a signal (KeyboardInterrupt).
+const SIGNAL_CHECK: Duration = Duration::from_millis(100);
+
+#[derive(Default)]
+struct Hub {
+    inner: Mutex<Inner>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    finished: Vec<Finished>,
+    loops: Vec<Arc<Wake>>,
+    deliveries: u64,
+    sleeping_threads: usize,
+}
+
+/// True while anything waits to be drained.
+static DUE: AtomicBool = AtomicBool::new(false);
+/// Made once, and once more in a forked child: there the old one's lock may be held for ever.
+static HUB: AtomicPtr<Hub> = AtomicPtr::new(ptr::null_mut());
+/// Taken from the hub, not yet home.
+static COMING_HOME: GilCell<VecDeque<Finished>> = GilCell::new(VecDeque::new());
+
+fn hub() -> &'static Hub {
+    // SAFETY: null until `init`, which comes before all else; then always a leaked Hub.
+    unsafe { &*HUB.load(Ordering::Acquire) }
+}
+
+fn lock() -> MutexGuard<'static, Inner> {
+    hub().inner.lock().unwrap_or_else(PoisonError::into_inner) // lists and numbers are whole after any panic
+}
+
+pub fn init() {
+    HUB.store(Box::leak(Box::default()), Ordering::Release);
+}
+
+/// In a forked child: leave the parent's jobs, lock and loops alone.
+pub fn after_fork() {
+    init();
+    DUE.store(false, Ordering::Release);
+    // SAFETY: GIL held. What waited is leaked: its memory may belong to threads that are not here.
+    std::mem::forget(unsafe { std::mem::take(&mut *COMING_HOME.get()) });
+}
+
+/// Hand in what is finished, in the order in which it shall be taken in. For worker threads.
+pub fn deliver(finished: impl IntoIterator<Item = Finished>) {
+    let mut inner = lock();
+    inner.finished.extend(finished);
+    inner.deliveries += 1;
+    DUE.store(true, Ordering::SeqCst);
+    let wakes: Vec<_> = inner.loops.iter().filter(|wake| wake.has_sleepers()).cloned().collect();
+    let wake_threads = inner.sleeping_threads > 0;
+    drop(inner);
+    if wake_threads {
+        hub().arrived.notify_all();
+    }
+    wakes.iter().for_each(|wake| wake.signal());
+}
+
+#[inline(always)]
+pub fn is_due() -> bool {
+    DUE.load(Ordering::SeqCst)
+}
+
+/// Take in what is finished. One atomic load where nothing is.
+#[inline(always)]
+pub fn drain(py: Python<'_>) {
+    if DUE.load(Ordering::Acquire) {
+        drain_all(py);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn drain_all(py: Python<'_>) {
+    while refill() {
+        // SAFETY: GIL held; the borrow ends before the job comes home (which may run Python code, also this function).
+        while let Some(finished) = unsafe { (*COMING_HOME.get()).pop_front() } {
+            finished.come_home(py);
+        }
+    }
+    let mut inner = lock();
+    if inner.sleeping_threads > 0 {
+        inner.deliveries += 1; // what another thread took home may be what they wait for
+        drop(inner);
+        hub().arrived.notify_all();
+    }
+}
+
+/// False where nothing is left.
+fn refill() -> bool {
+    let mut inner = lock();
+    // SAFETY: GIL held; moving jobs runs no Python code.
+    let coming = unsafe { &mut *COMING_HOME.get() };
+    coming.extend(inner.finished.drain(..));
+    DUE.store(!coming.is_empty(), Ordering::SeqCst);
+    !coming.is_empty()
+}
+
+/// A number that moves with every delivery: read it, look, then `sleep` on it.
+pub fn deliveries() -> u64 {
+    lock().deliveries
+}
+
+/// Sleep until something was delivered since `seen`, or it is time to look for signals. Without the GIL.
+pub fn sleep(seen: u64) {
+    let mut inner = lock();
+    inner.sleeping_threads += 1;
+    let waited = hub().arrived.wait_timeout_while(inner, SIGNAL_CHECK, |inner| inner.deliveries == seen);
+    waited.unwrap_or_else(PoisonError::into_inner).0.sleeping_threads -= 1;
+}
+
+pub fn add_loop(wake: Arc<Wake>) {
+    lock().loops.push(wake);
+}
+
+pub fn forget_loop(wake: &Arc<Wake>) {
+    lock().loops.retain(|known| !Arc::ptr_eq(known, wake));
+}
+
+/// The descriptor by which workers wake one loop.
+pub struct Wake {
+    event: File,
+    signalled: AtomicBool,
+    sleepers: AtomicUsize,
+}
+
+impl Wake {
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self { event: event()?, signalled: AtomicBool::new(false), sleepers: AtomicUsize::new(0) })
+    }
+
+    pub fn descriptor(&self) -> RawFd {
+        self.event.as_raw_fd()
+    }
+
+    pub fn signal(&self) {
+        if !self.signalled.swap(true, Ordering::AcqRel) {
+            let _ = (&self.event).write(&1u64.to_ne_bytes()); // a full counter wakes as well
+        }
+    }
+
+    /// Before looking for what arrived: an arrival after that signals again.
+    pub fn clear(&self) {
+        let _ = (&self.event).read(&mut [0; 8]); // nothing to read: a spurious wake-up
+        self.signalled.store(false, Ordering::SeqCst);
+    }
+
+    pub fn add_sleeper(&self) {
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn forget_sleeper(&self) {
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn has_sleepers(&self) -> bool {
+        self.sleepers.load(Ordering::SeqCst) > 0
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn event() -> std::io::Result<File> {
+    // SAFETY: a plain system call; the descriptor is ours alone and File closes it.
+    unsafe {
+        let descriptor = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
+        if descriptor < 0 { Err(std::io::Error::last_os_error()) } else { Ok(File::from_raw_fd(descriptor)) }
+    }
+}
