@@ -30,8 +30,7 @@ check() { # $1: a version, $2: an interpreter, $3: its environment's folder
     rm -rf "$3/wheel"
     .venv/bin/maturin build --quiet --release --interpreter "$3/bin/python" --out "$3/wheel"
     "$3/bin/python" -m pip --quiet install --no-deps --no-index --force-reinstall "$3"/wheel/*.whl
-    "$3/bin/python" -P -c '' 2>/dev/null && alone=-P || alone=-I
-    "$3/bin/python" "$alone" -c "
+    "$3/bin/python" -I -c "
 import sys, asyncdictsqlite
 sys.exit(not asyncdictsqlite.__file__.startswith(sys.prefix) and 'not the wheel: ' + asyncdictsqlite.__file__)"
     started=$(date +%s)

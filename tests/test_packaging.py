@@ -157,7 +157,7 @@ def test_the_editable_build_can_hook_pread() -> None:
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sdist")
-    run(Path(sys.executable).with_name("maturin"), "sdist", "--quiet", "--out", folder, env=with_cargo())
+    run(Path(sys.executable).with_name("maturin"), "sdist", "--out", folder, env=with_cargo())
     (made,) = folder.iterdir()
     return made
 

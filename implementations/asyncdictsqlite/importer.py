@@ -12,6 +12,7 @@ from .errors import ConfigError, NotADatabaseError
 from .store import AsyncDictSQLite
 
 ROWS = 1000
+SELECT = 'SELECT key, value FROM "{}"'
 
 
 def import_dictsqlite(
@@ -47,7 +48,7 @@ def _pages(old: str, table: str, pickle_allow: Any) -> Iterator[List[Tuple[str, 
     codec = make_codec("pickle", pickle_allow=pickle_allow)
     source = sqlite3.connect(f"file:{urllib.parse.quote(os.path.abspath(old))}?mode=ro", uri=True)
     try:
-        rows = source.execute('SELECT key, value FROM "{}"'.format(table.replace('"', '""')))
+        rows = source.execute(SELECT.format(table.replace('"', '""')))
         while True:
             page = rows.fetchmany(ROWS)
             if not page:

@@ -37,7 +37,7 @@ def coroutine_function(function: F) -> F:
     """Mark a plain function that returns an awaitable, so that asyncio's and inspect's questions answer yes."""
     function._is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", True)  # type: ignore[attr-defined]
     mark = getattr(inspect, "markcoroutinefunction", None)  # Python 3.12
-    return function if mark is None else mark(function)  # type: ignore[no-any-return]
+    return function if mark is None else mark(function)
 
 
 class _Coroutine(Generic[T]):
@@ -204,8 +204,8 @@ class Mapped(_Coroutine[S]):
     __slots__ = ("_function", "_op", "_value")
 
     def __init__(self, op: protocol.Op[T], function: Callable[[T], S]) -> None:
-        self._op: Optional[protocol.Op[T]] = op
-        self._function: Optional[Callable[[T], S]] = function
+        self._op: Optional[protocol.Op[Any]] = op
+        self._function: Optional[Callable[[Any], S]] = function
 
     def done(self) -> bool:
         """Tell whether the result or the exception is there."""
@@ -228,7 +228,7 @@ class Mapped(_Coroutine[S]):
         op = self._op
         return self._value if op is None else self._map(op.wait())
 
-    def _map(self, result: T) -> S:
+    def _map(self, result: Any) -> S:
         function = self._function
         if function is None:  # another thread was here
             return self._value

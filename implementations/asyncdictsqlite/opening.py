@@ -129,6 +129,8 @@ class OpenFile:
         """Close at the end of the process, on the calling thread."""
         try:
             self.engine.close().wait()
+        except FlushFailedError:
+            self.engine.close().wait()  # that was told of an earlier flush: the last chance is now
         finally:
             self._forget()
 
@@ -250,10 +252,9 @@ def has_wal_reset_bug(version: Tuple[int, ...]) -> bool:
 
     Source: https://sqlite.org/wal.html#walresetbug
     """
-    fixed_branches = {(3, 44): 6, (3, 50): 7}
-    if version[:2] in fixed_branches and version[2] >= fixed_branches[version[:2]]:
+    if (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51):
         return False
-    return (3, 7, 0) <= version[:3] <= (3, 51, 2)
+    return (3, 7, 0) <= version <= (3, 51, 2)
 
 
 def promise(exclusive: Optional[bool], factory: EngineFactory) -> Tuple[bool, str]:
@@ -289,7 +290,7 @@ def _install_hooks(factory: EngineFactory) -> None:
         atexit.register(_close_all)
         if "multiprocessing.util" in sys.modules:
             # A multiprocessing child ends without atexit; its finalizers run.
-            sys.modules["multiprocessing.util"].Finalize(None, _close_all, exitpriority=100)  # type: ignore[attr-defined]
+            sys.modules["multiprocessing.util"].Finalize(None, _close_all, exitpriority=100)
     if "audit" in fresh:
         sys.addaudithook(_refuse_second_library)
 

@@ -14,6 +14,7 @@ PERSIST_MODES = ("memory", "lazy", "writethrough")
 STORAGE_MODES = ("pickle", "json", "jsonb", "bytes")
 SYNCHRONOUS = ("full", "normal")
 MAX_INTEGER = 2**62
+MAX_SECONDS = 10**9
 
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 _RESERVED = ("sqlite_", "adsq_")
@@ -85,7 +86,7 @@ def check_table_name(name: str) -> str:
     if not _TABLE_NAME.fullmatch(name):
         raise InvalidTableNameError(f"table name {name!r} must match [A-Za-z_][A-Za-z0-9_]{{0,62}}")
     if name.lower().startswith(_RESERVED):
-        raise InvalidTableNameError(f"table name {name!r} is reserved: choose one that begins neither sqlite_ nor adsq_")
+        raise InvalidTableNameError(f"table name {name!r} is reserved: begin it neither with sqlite_ nor with adsq_")
     return name
 
 
@@ -151,5 +152,5 @@ def _seconds(name: str, value: object, *, above_zero: bool) -> None:
     allowed = "a number of seconds above 0" if above_zero else "a number of seconds, 0 or more"
     if type(value) not in (int, float):
         raise ConfigError(f"{name}={value!r}: must be {allowed}")
-    if not (0 < value if above_zero else 0 <= value) or value > 1e9:  # type: ignore[operator]
-        raise ConfigError(f"{name}={value!r}: must be {allowed} (at most 1e9)")
+    if not (0 if above_zero else -1) < value <= MAX_SECONDS or value < 0:  # type: ignore[operator]
+        raise ConfigError(f"{name}={value!r}: must be {allowed} (at most 10**9)")

@@ -68,9 +68,8 @@ def _open_side_file(path: str) -> Optional[int]:
 def _who_and_why(descriptor: int, path: str, *, exclusive: bool) -> str:
     holder = holder_of(descriptor, PRESENCE)
     who = f"process {holder}" if holder else "another process"
-    if exclusive:
-        return f"{path} is open in {who}: exclusive=True needs it alone. Close it there, or open both with exclusive=False"
-    return f"{path} is open in {who} with exclusive=True. Close it there, or open both with exclusive=False"
+    state = "exclusive=True needs it alone" if exclusive else "there with exclusive=True"
+    return f"{path} is open in {who}, and {state}: close it there, or open both with exclusive=False"
 
 
 def holder_of(descriptor: int, byte: int) -> Optional[int]:

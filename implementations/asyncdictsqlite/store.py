@@ -84,9 +84,11 @@ class AsyncDictSQLite(View):
             return object.__new__(cls)
         concrete = _concrete.get((cls, methods))
         if concrete is None:
-            concrete = methods if cls is AsyncDictSQLite else type(cls.__name__, (cls, methods), dict(__module__=cls.__module__))
+            derived = cls is not AsyncDictSQLite
+            concrete = type(cls.__name__, (cls, methods), {"__module__": cls.__module__}) if derived else methods
             _concrete[cls, methods] = concrete
-        return concrete.__mro__[concrete.__mro__.index(AsyncDictSQLite) - 1].__new__(concrete)  # type: ignore[no-any-return]
+        native: Any = concrete.__mro__[concrete.__mro__.index(AsyncDictSQLite) - 1]
+        return native.__new__(concrete)  # type: ignore[no-any-return]
 
     def __init__(
         self,
@@ -159,7 +161,7 @@ class AsyncDictSQLite(View):
         Guarantee: the newest acknowledged value (lazy, memory: the newest written one).
         Cost: a hit touches neither disk nor thread.
         """
-        return self._get(check_key(key), default)  # type: ignore[return-value]
+        return self._get(check_key(key), default)
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or the default; see `aget`."""
@@ -175,7 +177,7 @@ class AsyncDictSQLite(View):
             InvalidKeyError, InvalidValueError: at the call; nothing changed.
             StorageError: the write did not apply (`applied` False) or nobody knows (None).
         """
-        return self._commit([self._put(key, value)], _nothing)  # type: ignore[return-value]
+        return self._commit([self._put(key, value)], _nothing)
 
     def set(self, key: str, value: Any) -> None:
         """Set a key; see `aset`."""
@@ -184,7 +186,7 @@ class AsyncDictSQLite(View):
     @coroutine_function
     def adelete(self, key: str) -> Async[bool]:
         """Delete a key; return whether it was there."""
-        return self._commit([self._delete(key)], _was_there)  # type: ignore[return-value]
+        return self._commit([self._delete(key)], _was_there)
 
     def delete(self, key: str) -> bool:
         """Delete a key; return whether it was there."""
@@ -199,7 +201,7 @@ class AsyncDictSQLite(View):
         Raises:
             KeyError: the key is missing and no default was given.
         """
-        return self._pop(key, default)  # type: ignore[return-value]
+        return self._pop(key, default)
 
     def pop(self, key: str, default: Any = _MISSING) -> Any:
         """Delete a key and return its value; see `apop`."""
@@ -208,12 +210,12 @@ class AsyncDictSQLite(View):
     @coroutine_function
     def acontains(self, key: str) -> Async[bool]:
         """Tell whether a key is there; its value is not decoded."""
-        return self._contains(check_key(key))  # type: ignore[return-value]
+        return self._contains(check_key(key))
 
     @coroutine_function
     def asetdefault(self, key: str, default: Any = None) -> Async[Any]:
         """Return the value of a key; where it is missing, set it to the default first. Atomic, as `apop` is."""
-        return self._setdefault(key, default)  # type: ignore[return-value]
+        return self._setdefault(key, default)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value of a key; where it is missing, set it to the default first."""
@@ -240,7 +242,7 @@ class AsyncDictSQLite(View):
     @coroutine_function
     def abatch_get(self, keys: Iterable[str], default: Any = None) -> Async[List[Any]]:
         """Return the values in the order given, the default where missing; duplicates are allowed."""
-        return self._batch_get(keys, default)  # type: ignore[return-value]
+        return self._batch_get(keys, default)
 
     def batch_get(self, keys: Iterable[str], default: Any = None) -> List[Any]:
         """Return the values in the order given, the default where missing."""
@@ -253,7 +255,7 @@ class AsyncDictSQLite(View):
         Args:
             items: a mapping, or (key, value) pairs.
         """
-        return self._commit(self._puts(items), _nothing)  # type: ignore[return-value]
+        return self._commit(self._puts(items), _nothing)
 
     def batch_set(self, items: Items) -> None:
         """Set many keys, all or none; of duplicates the last wins."""
@@ -262,7 +264,7 @@ class AsyncDictSQLite(View):
     @coroutine_function
     def abatch_delete(self, keys: Iterable[str]) -> Async[int]:
         """Delete many keys, all or none; return how many were there."""
-        return self._commit([self._delete(key) for key in _not_str(keys)], _how_many)  # type: ignore[return-value]
+        return self._commit([self._delete(key) for key in _not_str(keys)], _how_many)
 
     def batch_delete(self, keys: Iterable[str]) -> int:
         """Delete many keys, all or none; return how many were there."""
@@ -271,7 +273,7 @@ class AsyncDictSQLite(View):
     @coroutine_function
     def aupdate(self, items: Items = (), /, **more: Any) -> Async[None]:
         """Set many keys as dict.update does, all or none."""
-        return self._commit(self._puts(items) + self._puts(more), _nothing)  # type: ignore[return-value]
+        return self._commit(self._puts(items) + self._puts(more), _nothing)
 
     def update(self, items: Items = (), /, **more: Any) -> None:
         """Set many keys as dict.update does, all or none."""
@@ -280,7 +282,7 @@ class AsyncDictSQLite(View):
     @coroutine_function
     def aclear(self) -> Async[None]:
         """Delete every key of the table."""
-        return self._commit([Change(Kind.CLEAR, self._table)], _nothing)  # type: ignore[return-value]
+        return self._commit([Change(Kind.CLEAR, self._table)], _nothing)
 
     def clear(self) -> None:
         """Delete every key of the table."""
@@ -289,7 +291,7 @@ class AsyncDictSQLite(View):
     @coroutine_function
     def alen(self) -> Async[int]:
         """Count the keys. Cost: O(n) in the file; lazy flushes first."""
-        return self._do(lambda engine: engine.count(self._table))  # type: ignore[return-value]
+        return self._do(lambda engine: engine.count(self._table))
 
     def __len__(self) -> int:
         return self._do(lambda engine: engine.count(self._table)).wait()
@@ -359,7 +361,7 @@ class AsyncDictSQLite(View):
     @coroutine_function
     def atables(self) -> Async[List[str]]:
         """Name the tables of the file, in order."""
-        return self._tables()  # type: ignore[return-value]
+        return self._tables()
 
     def tables(self) -> List[str]:
         """Name the tables of the file, in order."""
@@ -368,7 +370,7 @@ class AsyncDictSQLite(View):
     @coroutine_function
     def adrop_table(self, name: str) -> Async[bool]:
         """Drop a table with all its keys; return whether it was there. Its views raise ClosedError from then on."""
-        return self._drop(check_table_name(name))  # type: ignore[return-value]
+        return self._drop(check_table_name(name))
 
     def drop_table(self, name: str) -> bool:
         """Drop a table with all its keys; see `adrop_table`."""
@@ -381,7 +383,7 @@ class AsyncDictSQLite(View):
         Raises:
             FlushFailedError: lazy: it did not apply; what is unsaved is kept and tried again.
         """
-        return self._do(lambda engine: engine.flush())  # type: ignore[return-value]
+        return self._do(lambda engine: engine.flush())
 
     def flush(self) -> None:
         """Make all that was acknowledged before durable; see `aflush`."""
@@ -395,7 +397,7 @@ class AsyncDictSQLite(View):
             FileExistsError: `path` is there already.
         """
         target = check_path(path)
-        return self._do(lambda engine: engine.backup(target))  # type: ignore[return-value]
+        return self._do(lambda engine: engine.backup(target))
 
     def backup(self, path: Union[str, os.PathLike[str]]) -> None:
         """Write a consistent, synced copy to a new file; see `abackup`."""
@@ -508,7 +510,10 @@ class AsyncDictSQLite(View):
 
     def _tables(self) -> AnyOp[List[str]]:
         def call(engine: Engine) -> AnyOp[Any]:
-            return engine.scan("adsq_meta", start="", end=None, reverse=False, rows=2**31, size_bytes=2**31, values=False)
+            every = 2**31
+            return engine.scan(
+                "adsq_meta", start="", end=None, reverse=False, rows=every, size_bytes=every, values=False
+            )
 
         return Mapped(self._do(call), lambda rows: [row[0] for row in rows])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 import weakref
-from typing import Any, Callable, Coroutine, Dict, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Coroutine, List, Optional, Tuple, TypeVar
 
 from . import opening
 from .codec import Codec, make_codec
@@ -17,6 +17,8 @@ from .protocol import Op as AnyOp
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="View")
+
+SQLITE_MAX_VALUE = 10**9 - 2**17  # a row of SQLite holds at most 10**9 bytes, its key included
 
 
 class Source:
@@ -83,19 +85,22 @@ class View:
             NotADatabaseError, SchemaMismatchError, StorageModeMismatchError, LockedError, AlreadyOpenError,
             FileNotFoundError, ...: the file stays as it was, and the next use tries again.
         """
+        return self._open()
+
+    def open(self: Self) -> Self:
+        """Open the file now and return the store; see `aopen`."""
+        return self._open().wait()
+
+    def _open(self: Self) -> AnyOp[Self]:
         engine = self._engine
         if engine is not None and engine.stats()["state"] == "stopped":
-            return Mapped(_in_thread(self._reopen), lambda _: self)  # type: ignore[return-value]
+            return Mapped(_in_thread(self._reopen), lambda _: self)
         with self._lock:
             if self._is_root:
                 self._source.closed = False
             if not self._source.closed:
                 self._closed = None
-        return Mapped(self._do(lambda engine: Op.of(None)), lambda _: self)  # type: ignore[return-value]
-
-    def open(self: Self) -> Self:
-        """Open the file now and return the store; see `aopen`."""
-        return self.aopen().wait()  # type: ignore[attr-defined,no-any-return]
+        return Mapped(self._do(lambda engine: Op.of(None)), lambda _: self)
 
     def _do(self, call: Callable[[Engine], AnyOp[T]]) -> AnyOp[T]:
         """Hand a call over to the engine, or park it until the view is open."""
@@ -111,7 +116,7 @@ class View:
                 self._parked.append(parked)
                 if not self._opening:
                     self._opening = True
-                    _thread(self._open_and_replay)
+                    _thread(_open_then_serve, [self])
                 return parked
         return call(engine)
 
@@ -121,8 +126,12 @@ class View:
         if self._closed is not None:
             raise ClosedError(f"{self._source.path}, table {self._table!r}: {self._closed}")
 
-    def _open_and_replay(self) -> None:
-        """Open, then make the parked calls in their order; on a thread of its own, which may block."""
+    def _open_and_replay(self) -> Optional[opening.OpenFile]:
+        """Open, then make the parked calls in their order; on a thread of its own, which may block.
+
+        Returns:
+            The file, if it is this thread that has to serve it.
+        """
         file, fresh = None, False
         try:
             file, fresh = self._source.open()
@@ -133,8 +142,7 @@ class View:
                 parked, self._parked, self._opening = self._parked, [], False
             for one in parked:
                 one.fail(error)
-        if file is not None and fresh:
-            file.serve()
+        return file if fresh else None
 
     def _replay(self, file: opening.OpenFile) -> None:
         """Make the parked calls, bind, and only then let the callers go on: they find the view open."""
@@ -223,21 +231,24 @@ class View:
         Raises:
             FlushFailedError: lazy: the last flush did not apply; the store stays open and keeps what is unsaved.
         """
+        return self._close()
+
+    def close(self) -> None:
+        """Flush and close; see `aclose`."""
+        self._close().wait()
+
+    def _close(self) -> AnyOp[None]:
         with self._lock:
             if self._closed is not None or self._forked:
-                return Op.of(None)  # type: ignore[return-value]
+                return Op.of(None)
             self._closed = "is closed"
             if self._opening:
                 parked: Parked[None] = Parked(self._finish_close)
                 self._parked.append(parked)
-                return parked  # type: ignore[return-value]
+                return parked
             engine = self._engine
             self._detach()
-        return self._finish_close(engine)  # type: ignore[return-value]
-
-    def close(self) -> None:
-        """Flush and close; see `aclose`."""
-        self.aclose().wait()  # type: ignore[attr-defined]
+        return self._finish_close(engine)
 
     def _finish_close(self, engine: Optional[Engine]) -> AnyOp[None]:
         source = self._source
@@ -286,11 +297,18 @@ class View:
 
 def make_view_codec(storage_mode: str, options: ViewOptions) -> Codec:
     """Make the codec of a view."""
-    return make_codec(storage_mode, pickle_allow=options.pickle_allow, max_value_bytes=options.max_value_bytes)
+    most = min(options.max_value_bytes, SQLITE_MAX_VALUE)
+    return make_codec(storage_mode, pickle_allow=options.pickle_allow, max_value_bytes=most)
 
 
-def _thread(target: Callable[[], None]) -> None:
-    threading.Thread(target=target, name="asyncdictsqlite-opener", daemon=True).start()
+def _thread(target: Callable[..., None], *args: Any) -> None:
+    threading.Thread(target=target, args=args, name="asyncdictsqlite-opener", daemon=True).start()
+
+
+def _open_then_serve(views: List[View]) -> None:
+    file = views.pop()._open_and_replay()  # popped: this thread must not keep a forgotten store alive
+    if file is not None:
+        file.serve()
 
 
 def _in_thread(function: Callable[[], None]) -> Op[None]:

@@ -8,8 +8,8 @@ import threading
 from typing import List, Optional, Sequence, Tuple
 
 from ..protocol import Engine, Opening
-from ..pycore.connection import connect
 from ..pycore import make_engine
+from ..pycore.connection import connect
 from ..pycore.reader import Answer, Query, run
 from ..pycore.switches import Switches
 
@@ -27,7 +27,8 @@ class ThreadsReader:
         self._threads: List[threading.Thread] = []
         connections = [connect(opening) for _ in range(READERS)]
         for connection in connections:
-            thread = threading.Thread(target=self._serve, args=(connection,), name="asyncdictsqlite-reader", daemon=True)
+            name = "asyncdictsqlite-reader"
+            thread = threading.Thread(target=self._serve, args=(connection,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
-from typing import Any, Callable, Iterator, NoReturn, TypeVar
+from typing import Any, Callable, Iterator, List, NoReturn, Tuple, TypeVar
 
 from ..errors import InvalidValueError, ValueDecodingError, ValueEncodingError
 from .size import check_size
@@ -83,7 +84,7 @@ def _check_types(value: object, max_nodes: int) -> None:
     if type(value) in _SCALARS:
         return
     nodes = 0
-    walk: list[Iterator[object]] = [iter((value,))]
+    walk: List[Iterator[object]] = [iter((value,))]
     while walk:
         for node in walk[-1]:
             if type(node) in _SCALARS:
@@ -100,13 +101,13 @@ def _check_types(value: object, max_nodes: int) -> None:
             walk.pop()
 
 
-def _children(node: object) -> tuple[object, ...]:
+def _children(node: object) -> Tuple[object, ...]:
     """Return a copy: another thread may change the node meanwhile."""
     if type(node) is dict:
         if not _STR.issuperset(map(type, node)):
             wrong = next(key for key in node if type(key) is not str)
             raise ValueEncodingError(
-                f"storage_mode='json' holds dict keys of type str only, not {type(wrong).__name__}: convert the keys first"
+                f"storage_mode='json' holds dict keys of type str only, not {type(wrong).__name__}: convert them first"
             )
         return tuple(node.values())
     if type(node) is list or type(node) is tuple:
@@ -157,8 +158,6 @@ def _despite_deep_callers(function: Callable[[Any], T], argument: object) -> T:
     try:
         return function(argument)
     except RecursionError:
-        from concurrent.futures import ThreadPoolExecutor
-
         with ThreadPoolExecutor(max_workers=1) as fresh:
             return fresh.submit(function, argument).result()
 
@@ -169,6 +168,4 @@ def _reason(error: Exception) -> str:
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
-_COUNTING_DECODER = json.JSONDecoder(
-    parse_float=_finite, parse_constant=_refuse_constant, parse_int=_counted_int
-)
+_COUNTING_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant, parse_int=_counted_int)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Sequence, Union
+from typing import Any, FrozenSet, Mapping, Protocol, Sequence, Tuple, Union
 
 from ..errors import ConfigError
 from .bytes_mode import BytesCodec
@@ -12,9 +12,14 @@ from .pickle_mode import PickleCodec
 
 MAX_KEPT_NODES = 1000
 
-_JSON_SCALARS = frozenset({str, int, float, bool, type(None)})
-_PICKLE_SCALARS = _JSON_SCALARS | {bytes}
-_KEPT = {"pickle": _PICKLE_SCALARS, "json": _JSON_SCALARS, "jsonb": _JSON_SCALARS, "bytes": frozenset({bytes})}
+_JSON_SCALARS: FrozenSet[type] = frozenset({str, int, float, bool, type(None)})
+_PICKLE_SCALARS: FrozenSet[type] = _JSON_SCALARS | {bytes}
+_KEPT: Mapping[str, FrozenSet[type]] = {
+    "pickle": _PICKLE_SCALARS,
+    "json": _JSON_SCALARS,
+    "jsonb": _JSON_SCALARS,
+    "bytes": frozenset({bytes}),
+}
 
 
 class Codec(Protocol):
@@ -84,7 +89,7 @@ def keeps(storage_mode: str, value: object) -> bool:
     return storage_mode == "pickle" and type(value) is tuple and _holds_only(scalars, value)
 
 
-def _holds_only(scalars: frozenset[type], value: tuple[Any, ...]) -> bool:
+def _holds_only(scalars: FrozenSet[type], value: Tuple[Any, ...]) -> bool:
     pending = [value]
     nodes = 0
     while pending:

@@ -7,7 +7,7 @@ is harmless, ``bytearray(10**12)`` is not. Every row was read off what CPython 3
 from __future__ import annotations
 
 import re
-from typing import Mapping, NamedTuple, Optional, Sequence, Union
+from typing import FrozenSet, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..errors import ConfigError, UnsafePickleError
 
@@ -25,19 +25,20 @@ class Safe(NamedTuple):
     """
 
     args: Optional[str] = None
-    classes: frozenset[str] = frozenset()
+    classes: FrozenSet[str] = frozenset()
     text: Optional[str] = None
     new: bool = False
-    takes: str = ""
+    takes: Sequence[str] = ()
     fragile: bool = False
     is_object: bool = False
-    gives: Optional[Safe] = None  # type: ignore[misc]
+    gives: Optional[Safe] = None
 
 
 _FACTORY = Safe()
 _FACTORIES = frozenset(
-    ["builtins." + name for name in "int float complex bool str bytes bytearray list tuple dict set frozenset".split()]
-    + ["collections." + name for name in "OrderedDict Counter deque defaultdict".split()]
+    [f"builtins.{name}" for name in ("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int")]
+    + [f"builtins.{name}" for name in ("list", "set", "str", "tuple")]
+    + [f"collections.{name}" for name in ("Counter", "OrderedDict", "defaultdict", "deque")]
 )
 _ZONE_UNPICKLE = Safe(args="s[iB]")
 
@@ -52,10 +53,10 @@ SAFE: Mapping[str, Safe] = {
     "builtins.getattr": Safe(
         args="cs", classes=frozenset({"zoneinfo.ZoneInfo"}), text="_unpickle", gives=_ZONE_UNPICKLE
     ),
-    "collections.OrderedDict": Safe(args="", takes="setitem"),
+    "collections.OrderedDict": Safe(args="", takes=("setitem",)),
     "collections.Counter": Safe(args="d"),
-    "collections.deque": Safe(args="(E[iN]?)?", takes="append", fragile=True),
-    "collections.defaultdict": Safe(args="[Nuc]?", classes=_FACTORIES, takes="setitem", fragile=True),
+    "collections.deque": Safe(args="(E[iN]?)?", takes=("append",), fragile=True),
+    "collections.defaultdict": Safe(args="[Nuc]?", classes=_FACTORIES, takes=("setitem",), fragile=True),
     "datetime.date": Safe(args="b"),
     "datetime.time": Safe(args="b[ox]?"),
     "datetime.datetime": Safe(args="b[ox]?"),
@@ -71,7 +72,7 @@ SAFE: Mapping[str, Safe] = {
     "ipaddress.IPv6Interface": Safe(args="s"),
     "pathlib.PurePosixPath": Safe(args="s*"),
     "pathlib.PureWindowsPath": Safe(args="s*"),
-    "uuid.UUID": Safe(new=True, takes="build"),
+    "uuid.UUID": Safe(new=True, takes=("build",)),
     "zoneinfo.ZoneInfo": Safe(),
 }
 
@@ -94,7 +95,7 @@ def pickle_allow_list(pickle_allow: Union[str, Sequence[Union[type, str]]]) -> A
         ) from None
 
 
-def _allowed(entry: object) -> tuple[str, Optional[type]]:
+def _allowed(entry: object) -> Tuple[str, Optional[type]]:
     given = entry if isinstance(entry, type) else None
     name = entry if given is None else f"{given.__module__}.{given.__qualname__}"
     if not isinstance(name, str) or "." not in name or not all(map(str.isidentifier, name.split("."))):

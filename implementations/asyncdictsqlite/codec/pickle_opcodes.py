@@ -5,7 +5,7 @@ Source: https://github.com/python/cpython/blob/main/Lib/pickletools.py
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterator, Tuple
 
 from ..errors import UnsafePickleError, ValueDecodingError
 
@@ -91,7 +91,7 @@ def scan(data: bytes) -> bool:
     return bool(seen & _NAMES) or (seen & _TUPLES != 0 and (seen & _SHARES != 0 or _may_nest_deep(data)))
 
 
-def opcodes(data: bytes) -> Iterator[tuple[int, int, int]]:
+def opcodes(data: bytes) -> Iterator[Tuple[int, int, int]]:
     """Yield (opcode, start and end of what follows it: argument or payload) of a stream that `scan` accepted."""
     at = 0
     while True:

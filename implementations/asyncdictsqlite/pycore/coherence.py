@@ -79,7 +79,8 @@ class Coherence:
     def _ask_writer(self, writer: sqlite3.Connection) -> None:
         assert self._watch is not None
         try:
-            seen_by_watch = _data_version(self._watch)  # first: a commit between the two moves the epoch twice, never not
+            # The watch first: a commit between the two then moves the epoch twice, never not at all.
+            seen_by_watch = _data_version(self._watch)
             seen_by_writer = _data_version(writer)
         except sqlite3.Error:
             self.epoch += 1

@@ -20,6 +20,9 @@ from .writer import Call, Task, Writer
 MakeReader = Callable[[Opening, Switches], Reader]
 
 KEYS_PER_QUERY = 500
+SELECT_KEYS = 'SELECT key, value FROM "{}" WHERE key IN ({})'
+SELECT_PAGE = 'SELECT {what} FROM "{table}" WHERE {key} >= ?{upper} ORDER BY {order} LIMIT ?'
+COUNT = 'SELECT count(*) FROM "{}"'
 
 
 class FileEngine:
@@ -161,7 +164,7 @@ class FileEngine:
         what = ", ".join(columns) if values else columns[0]
         upper, parameters = ("", [start]) if end is None else (f" AND {columns[0]} < ?", [start, end])
         order = f"{columns[0]} DESC" if reverse else columns[0]
-        sql = f'SELECT {what} FROM "{table}" WHERE {columns[0]} >= ?{upper} ORDER BY {order} LIMIT ?'
+        sql = SELECT_PAGE.format(what=what, table=table, key=columns[0], upper=upper, order=order)
         query = Query(sql, [*parameters, rows], size_bytes)
 
         def page(found: Rows) -> List[Row]:
@@ -171,7 +174,7 @@ class FileEngine:
 
     def count(self, table: str) -> Op[int]:
         """See `Engine.count`."""
-        return self._query(Query(f'SELECT count(*) FROM "{table}"', ()), lambda rows: int(rows[0][0]))
+        return self._query(Query(COUNT.format(table), ()), lambda rows: int(rows[0][0]))
 
     def _query(self, query: Query, result: Callable[[Rows], Any]) -> Op[Any]:
         with self._lock:
@@ -303,5 +306,4 @@ class WritethroughEngine(FileEngine):
 def _select_keys(table: str, keys: Sequence[str]) -> List[Query]:
     wanted = list(dict.fromkeys(keys))
     parts = [wanted[at : at + KEYS_PER_QUERY] for at in range(0, len(wanted), KEYS_PER_QUERY)]
-    sql = 'SELECT key, value FROM "{}" WHERE key IN ({})'
-    return [Query(sql.format(table, ", ".join("?" * len(part))), part) for part in parts]
+    return [Query(SELECT_KEYS.format(table, ", ".join("?" * len(part))), part) for part in parts]

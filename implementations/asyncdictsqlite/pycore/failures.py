@@ -44,6 +44,13 @@ def primary_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 1) & 0xFF
 
 
+def is_of_one_call(error: Exception) -> bool:
+    """Tell whether only the call that met it fails: its table is gone or its value too big; not the disk's trouble."""
+    if isinstance(error, sqlite3.Error):
+        return isinstance(error, sqlite3.DataError) or primary_code(error) == NO_SUCH_TABLE
+    return True
+
+
 def translate(error: Exception, path: str, *, committing: bool = False) -> Exception:
     """Turn what sqlite3 raised into what the contract names.
 

@@ -295,14 +295,16 @@ class LazyEngine(FileEngine):
         if self._writer.stopped is not None:
             raise self._writer.stopped
         try:
-            self._writer.transaction(lambda: self._write(unsaved, masked), lambda epoch: self._saved(unsaved, masked, epoch))
+            self._writer.transaction(
+                lambda: self._write(unsaved, masked), lambda epoch: self._saved(unsaved, masked, epoch)
+            )
         except DurabilityUnknownError as error:
             self._stop(error)
             self._settle(error)
             raise
         except (AsyncDictError, OSError) as error:
             self._take_back()
-            failed = FlushFailedError(f"{self._opening.path}: a flush failed and will be tried again: {error}", applied=False)
+            failed = FlushFailedError(f"{self._opening.path}: a flush failed and will be tried again: {error}")
             self._last_error = str(failed)
             self._settle(failed)
             raise failed from error

@@ -89,7 +89,7 @@ class MemoryEngine:
                 return Was(True, modes[table].encode())
             for other in modes:
                 if other.lower() == table.lower():
-                    raise InvalidTableNameError(f"table name {table!r} differs from the existing {other!r} only in case")
+                    raise InvalidTableNameError(f"table name {table!r} differs from {other!r} only in case")
             modes[table] = (change.value or b"").decode()
             return Was(False)
         there = table in modes

@@ -100,7 +100,7 @@ def create_table(connection: sqlite3.Connection, path: str, name: str, storage_m
         return Was(True, known[name].storage_mode.encode())
     for (other,) in connection.execute("SELECT name FROM sqlite_master WHERE lower(name) = lower(?)", (name,)):
         if other == name:
-            raise SchemaMismatchError(f"{path} has a table {name!r} that is not listed in adsq_meta: choose another name")
+            raise SchemaMismatchError(f"{path} has a table {name!r} that adsq_meta does not list: choose another name")
         raise InvalidTableNameError(f"table name {name!r} differs from the existing {other!r} only in case")
     connection.execute(_TABLE.format(name))
     connection.execute("INSERT INTO adsq_meta VALUES (?, ?, ?)", (name, storage_mode, FORMAT))
@@ -114,7 +114,7 @@ def check_shape(connection: sqlite3.Connection, path: str, name: str) -> None:
         for _, column, kind, notnull, _, key in connection.execute(f'PRAGMA table_info("{name}")')
     ]
     if found[: len(_SHAPE)] != _SHAPE:
-        raise SchemaMismatchError(f"{path} has a table {name!r} with other columns than format {FORMAT}: choose another name")
+        raise SchemaMismatchError(f"{path}, table {name!r} has not the columns of format {FORMAT}: choose another name")
 
 
 def drop_table(connection: sqlite3.Connection, name: str) -> Was:

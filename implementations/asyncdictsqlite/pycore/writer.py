@@ -15,7 +15,7 @@ from ..protocol import Change, Opening, TableInfo, Was
 from . import changes, schema
 from .coherence import Coherence
 from .connection import connect
-from .failures import translate
+from .failures import is_of_one_call, translate
 from .switches import Switches
 from .writersqueue import WritersQueue
 
@@ -199,9 +199,15 @@ class Writer:
     def _apply(self, calls: List[Call]) -> List[Union[List[Was], Exception]]:
         connection, modes = self.connection, self.modes
         if changes.are_blind_puts([(call.changes, call.old) for call in calls]):
-            rows = [change for call in calls for change in call.changes]
-            changes.put_sorted(connection, modes, rows)
-            return [[Was(False)] * len(call.changes) for call in calls]
+            connection.execute("SAVEPOINT sorted")
+            try:
+                changes.put_sorted(connection, modes, [change for call in calls for change in call.changes])
+            except (AsyncDictError, sqlite3.Error) as error:
+                if not is_of_one_call(error):
+                    raise
+                connection.execute("ROLLBACK TO sorted")  # then one by one: the other calls are fine
+            else:
+                return [[Was(False)] * len(call.changes) for call in calls]
         return [self._apply_one(call) for call in calls]
 
     def _apply_one(self, call: Call) -> Union[List[Was], Exception]:
@@ -210,7 +216,9 @@ class Writer:
         connection.execute("SAVEPOINT one_call")
         try:
             return self.apply_all(call.changes, call.old)
-        except (AsyncDictError, sqlite3.DataError) as error:
+        except (AsyncDictError, sqlite3.Error) as error:
+            if not is_of_one_call(error):
+                raise
             connection.execute("ROLLBACK TO one_call")
             return translate(error, path)
         finally:

@@ -49,8 +49,8 @@ class WritersQueue:
         if not waiting.wait(self._busy_timeout):
             holder = holder_of(descriptor, QUEUE)
             who = f"process {holder}" if holder else "another process"
-            message = f"{self._path}: {who} has been writing for {self._busy_timeout} s (busy_timeout); nothing was applied"
-            raise LockedError(f"{message}: try again")
+            waited = f"{who} has been writing for {self._busy_timeout} s (busy_timeout)"
+            raise LockedError(f"{self._path}: {waited}; nothing was applied: try again")
 
 
 class _Waiting:

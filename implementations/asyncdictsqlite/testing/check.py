@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import AbstractSet, Any, Callable, Coroutine, FrozenSet, List, Tuple, cast
+from typing import AbstractSet, Any, Callable, Coroutine, FrozenSet, Iterator, List, Tuple, cast
 
 from .. import AsyncDictSQLite
 from ..codec import make_codec
@@ -67,6 +67,11 @@ class Bench:
         store = AsyncDictSQLite(self.path(name), **options)
         self._stores.append(store)
         return store
+
+    def stores(self, **options: Any) -> Iterator[AsyncDictSQLite]:
+        """Make one store for each persist mode that the backend offers, each with a file of its own."""
+        for mode in self.persist_modes:
+            yield self.open(f"{mode}.db", persist_mode=mode, **options)
 
     def inject(self, store: AsyncDictSQLite, **switches: Any) -> None:
         """Set the engine's switches of an open store (`Capability.SWITCHES`); what is not named is off."""

@@ -10,15 +10,18 @@ import ast
 import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from types import MappingProxyType
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple, TypeVar
 
 from .. import AsyncDictSQLite
 from .check import Bench
+
+Self = TypeVar("Self", bound="Peer")
 
 TIMEOUT_S = 20.0
 
@@ -104,7 +107,7 @@ class Peer:
         """Send SIGINT."""
         self.process.send_signal(signal.SIGINT)
 
-    def __enter__(self) -> Peer:
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -141,7 +144,7 @@ def run(function: Callable[..., None], *arguments: Any, timeout_s: float = TIMEO
     return ast.literal_eval(ended.stdout) if ended.stdout else None
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A call in a peer raised an error of this name."""
 
     def __init__(self, name: str, message: str) -> None:
@@ -160,11 +163,11 @@ class Servant(Peer):
         self.tell(ascii((path, method, arguments, options)))
 
     def answer(self) -> Any:
-        """Return what the oldest unanswered call returned, or raise `Refused`."""
+        """Return what the oldest unanswered call returned, or raise `RefusedError`."""
         kind, value = ast.literal_eval(self.hear())
         if kind == "value":
             return value
-        raise Refused(kind, value)
+        raise RefusedError(kind, value)
 
     def call(self, path: str, method: str, *arguments: Any, **options: Any) -> Any:
         """Call and wait."""
@@ -181,7 +184,9 @@ def serve(backend: str) -> None:
         store.close()
 
 
-def _serve_one(backend: str, stores: Dict[str, AsyncDictSQLite], path: str, method: str, arguments: Any, options: Any) -> Any:
+def _serve_one(
+    backend: str, stores: Dict[str, AsyncDictSQLite], path: str, method: str, arguments: Any, options: Any
+) -> Any:
     if method == "open":
         stores[path] = AsyncDictSQLite(path, backend=backend, **options)
         stores[path].open()
@@ -196,3 +201,15 @@ def outcome(function: Callable[..., Any], *arguments: Any) -> Tuple[str, Any]:
         return "value", function(*arguments)
     except Exception as error:
         return type(error).__name__, str(error)
+
+
+def run_sql(path: str, statements: Sequence[Tuple[str, Tuple[Any, ...]]]) -> None:
+    """Run statements on a plain connection; print the rows of each."""
+    connection = sqlite3.connect(path, timeout=20, isolation_level=None)
+    print(ascii([connection.execute(sql, tuple(arguments)).fetchall() for sql, arguments in statements]))
+    connection.close()
+
+
+def sql(path: str, *statements: Any) -> Any:
+    """Run SQL in another process, each statement a str or a pair of str and arguments; return the rows of each."""
+    return run(run_sql, path, [(one, ()) if isinstance(one, str) else one for one in statements])

@@ -1,7 +1,6 @@
 //! Test switches: seeded delays and faults in the reader and the writer.
-use super::failure::{Class, Failure, sqlite_error};
+use super::failure::sqlite_error;
 use rusqlite::ffi;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,10 +113,4 @@ fn next_random(state: &mut u64) -> f64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// A reader's fault as its failure.
-pub fn reader_failure(fault: Fault, path: &Path) -> Failure {
-    let failure = Failure::of_sqlite(&fault.raise(), 0, path);
-    if failure.class == Class::DiskFull { Failure { class: Class::DiskFull, ..failure } } else { failure }
 }

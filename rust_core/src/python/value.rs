@@ -134,14 +134,14 @@ unsafe fn integer(value: *mut PyObject) -> Option<Ref> {
         -0x8000_0000..=0x7fff_ffff => framed(&[b"J", &little[..4], b"."]),
         _ => {
             let size = (1..8).find(|&size| fits(number, size)).unwrap_or(8);
-            framed(&[b"\x8a", &[size as u8], &little[..size], b"."])
+            framed(&[b"\x8a", &[size], &little[..usize::from(size)], b"."])
         }
     }
 }
 
 /// Whether a number fits in `size` bytes of two's complement.
-fn fits(number: i64, size: u32) -> bool {
-    let spare = 64 - 8 * size;
+fn fits(number: i64, size: u8) -> bool {
+    let spare = 64 - 8 * u32::from(size);
     (number << spare) >> spare == number
 }
 

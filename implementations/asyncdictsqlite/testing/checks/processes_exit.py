@@ -13,7 +13,7 @@ from ..check import Bench, check
 from ..peer import Peer, run
 
 _WAYS = {"return": 0, "exit": 3, "error": 1, "interrupt": -2, "pending": 0}
-_NOISE = ("Exception ignored", "never awaited", "never retrieved", "destroyed but it is pending", "Fatal Python", "threading")
+_NOISE = ("Exception ignored", "never awaited", "never retrieved", "destroyed but it is", "Fatal Python", "threading")
 
 
 def write_and_leave(backend: str, path: str, options: Dict[str, Any], way: str, close: bool) -> None:
@@ -33,7 +33,7 @@ def write_and_leave(backend: str, path: str, options: Dict[str, Any], way: str, 
             await asyncio.sleep(60)
         if way == "pending" and not close:
             for number in range(20, 40):
-                db.aset(f"k{number}", number)  # handed over, never awaited
+                _ = db.aset(f"k{number}", number)  # handed over, never awaited
 
     asyncio.run(main())
 
@@ -127,7 +127,8 @@ def start_a_worker(backend: str, path: str, used: str, method: str) -> None:
     """Run `write_lazily` in a multiprocessing child, after another store was used here."""
     with AsyncDictSQLite(used, backend=backend) as db:
         db.set("parent", 1)
-        worker = multiprocessing.get_context(method).Process(target=write_lazily, args=(backend, path))
+        context: Any = multiprocessing.get_context(method)
+        worker = context.Process(target=write_lazily, args=(backend, path))
         worker.start()
         worker.join(15)
         code, alive = worker.exitcode, db.get("parent")

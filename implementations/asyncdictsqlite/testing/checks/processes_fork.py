@@ -33,7 +33,7 @@ def _in_forked_child(report: Callable[[], Outcomes]) -> Outcomes:
 
 
 def fork_with_an_open_store(backend: str, persist_mode: str, used: str, unused: str, other: str) -> None:
-    """Print what a forked child gets from a store in use, its file, an unused store and another file; then the parent."""
+    """Print what a forked child gets from a store in use, its file, an unused store, another file; then the parent."""
     options: Any = {"backend": backend, "persist_mode": persist_mode}
     db = AsyncDictSQLite(used, **options)
     db["a"] = 1
@@ -66,7 +66,7 @@ def _fork(bench: Bench, mode: str) -> Tuple[Outcomes, Tuple[Any, Any]]:
 
 @check("4.12", "4.13", needs={Capability.WRITETHROUGH}, seconds=20)
 async def a_forked_child_is_refused_what_was_open(bench: Bench) -> None:
-    """A child gets ForkedError from a used store and its file; an unused store and other files work; so does the parent."""
+    """A child gets ForkedError from a used store and its file; an unused store, other files and the parent work."""
     child, parent = _fork(bench, "writethrough")
     assert [name for name, _ in child[:4]] == ["ForkedError"] * 4, child
     assert child[4:] == [("value", 3), ("value", 3)], child
@@ -82,10 +82,15 @@ async def a_forked_child_is_refused_a_memory_store(bench: Bench) -> None:
     assert parent == (1, 5), parent
 
 
+def _write(db: AsyncDictSQLite) -> None:
+    for number in range(200):
+        db.set(f"k{number}", number)
+
+
 def fork_while_writing(backend: str, path: str) -> None:
     """Fork five times while a thread writes; print what the children got."""
     db = AsyncDictSQLite(path, backend=backend, persist_mode="writethrough").open()
-    writer = threading.Thread(target=lambda: [db.set(f"k{number}", number) for number in range(200)])
+    writer = threading.Thread(target=_write, args=(db,))
     writer.start()
     answers = [_in_forked_child(lambda: [outcome(db.get, "k0")])[0][0] for _ in range(5)]
     writer.join()

@@ -6,13 +6,14 @@ import os
 import sqlite3
 import sys
 import warnings
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 from ... import AsyncDictSQLite, registry
 from ...errors import AsyncDictError, LockedError, WalResetWarning
 from ...protocol import Capability
 from ..check import Bench, check
-from ..peer import Peer, Refused, Servant, outcome, run
+from ..peer import Peer, RefusedError, Servant, outcome, run
+from ..raising import Raises
 from .processes_shared import open_shared
 
 _PATIENT = {"persist_mode": "writethrough", "busy_timeout": 600.0}  # a refusal must not wait for it
@@ -20,7 +21,7 @@ _PATIENT = {"persist_mode": "writethrough", "busy_timeout": 600.0}  # a refusal 
 
 @check("4.6", needs={Capability.EXCLUSIVE}, seconds=20)
 async def exclusive_refuses_whoever_comes_second(bench: Bench) -> None:
-    """Whoever comes second to an exclusive promise, in either order, is refused at once with the holder's pid and the cure."""
+    """Whoever comes second, shared or exclusive, is refused at once with the holder's pid, the promise and the cure."""
     pairs = [(True, True), (True, False), (False, True)]
     for number, (here, there) in enumerate(pairs if Capability.COHERENT in bench.capabilities else pairs[:1]):
         name = f"{number}.db"
@@ -43,21 +44,16 @@ def _open(bench: Bench, name: str, exclusive: bool) -> AsyncDictSQLite:
 
 
 def _refused_there(other: Servant, path: str, exclusive: bool) -> str:
-    try:
+    with Raises(RefusedError, hint=f"in another process with exclusive={exclusive}") as raised:
         other.call(path, "open", exclusive=exclusive, **_PATIENT)
-    except Refused as error:
-        assert error.name == "LockedError", str(error)
-        return str(error)
-    raise AssertionError(f"another process opened the file with exclusive={exclusive}")
+    assert raised.error.name == "LockedError", raised.error
+    return str(raised.error)
 
 
 async def _refused_here(bench: Bench, name: str, exclusive: bool) -> str:
-    try:
+    with Raises(LockedError, hint=f"in this process with exclusive={exclusive}") as raised:
         await _open(bench, name, exclusive).aget("k")
-    except LockedError as error:
-        assert error.applied is not True
-        return str(error)
-    raise AssertionError(f"this process opened the file with exclusive={exclusive}")
+    return str(raised.error)
 
 
 def use_a_plain_connection(path: str) -> None:
@@ -69,7 +65,7 @@ def use_a_plain_connection(path: str) -> None:
 
 @check("4.6", needs={Capability.EXCLUSIVE, Capability.FORMAT_V1}, seconds=20)
 async def exclusive_refuses_foreign_tools(bench: Bench) -> None:
-    """While a store is open with exclusive=True, a plain SQLite connection elsewhere gets "locked", and harms nothing."""
+    """While a store is open with exclusive=True, a plain SQLite connection elsewhere is "locked", and harms nothing."""
     async with bench.open(exclusive=True, persist_mode="writethrough") as db:
         await db.aset("k", 1)
         answers = run(use_a_plain_connection, bench.path())
@@ -89,11 +85,11 @@ def _has_wal_reset_bug(version: str) -> bool:
 
 @check("4.10", needs={Capability.EXCLUSIVE, Capability.COHERENT})
 async def the_wal_reset_bug_decides_the_default(bench: Bench) -> None:
-    """With an affected SQLite a store is exclusive by default and exclusive=False warns by a class of its own; else neither."""
+    """On an affected SQLite a store is exclusive by default and exclusive=False is a WalResetWarning; else neither."""
     async with bench.open("default.db", persist_mode="writethrough") as db:
         stats = db.stats()
         affected = _has_wal_reset_bug(stats["sqlite_version"])
-        assert stats["exclusive"] is affected, f"SQLite {stats['sqlite_version']}: exclusive={stats['exclusive']} by default"
+        assert stats["exclusive"] is affected, stats
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         shared = bench.open("shared.db", persist_mode="writethrough", exclusive=False)
@@ -140,9 +136,8 @@ def open_twice(backend: str, path: str) -> None:
 
 @check("4.11", needs={Capability.FORMAT_V1, Capability.WRITETHROUGH}, seconds=20)
 async def a_second_library_in_one_process_is_refused(bench: Bench) -> None:
-    """Another backend, and the standard library's sqlite3 beside a library of our own, are refused an open file, by any name."""
-    answer: Tuple[Dict[str, Tuple[str, Any]], List[Tuple[str, Any]], int, Any] = run(open_twice, bench.backend, bench.path())
-    stores, connections, alive, after = answer
+    """Other backends, and the standard library beside a SQLite of our own, are refused an open file, by any name."""
+    stores, connections, alive, after = run(open_twice, bench.backend, bench.path())
     assert all(name == "AlreadyOpenError" for name, _ in stores.values()), stores
     assert all(name == "AlreadyOpenError" for name, _ in connections), connections
     assert alive == 1 and after == ("value", 1), (alive, after)

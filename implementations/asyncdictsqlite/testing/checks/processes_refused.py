@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
-import pickle
-import sqlite3
 import stat
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, Tuple, Type
+from typing import Any, Callable, Dict, List, Tuple, Type
 
 from ... import AsyncDictSQLite
 from ...errors import (
     CorruptError,
     InvalidTableNameError,
-    LockedError,
     NotADatabaseError,
     SchemaMismatchError,
     StorageError,
-    UnsafePickleError,
-    ValueDecodingError,
 )
 from ...protocol import Capability
 from ..check import Bench, check
-from ..peer import Peer, Refused, Servant, run
-from .processes_locks import loadable
+from ..peer import Servant, run, sql
+from ..raising import Raises
+from .processes_files import APPLICATION_ID, NEW_META, NEW_TABLE, make_file
 
 _V1 = {Capability.FORMAT_V1, Capability.WRITETHROUGH}
 _WRITETHROUGH = {"persist_mode": "writethrough"}
-_NEW_TABLE = 'CREATE TABLE "main"(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, expires_ms INTEGER)'
-_NEW_META = "CREATE TABLE adsq_meta(table_name TEXT PRIMARY KEY NOT NULL, storage_mode TEXT NOT NULL, format INTEGER NOT NULL)"
-_APPLICATION_ID = 0x61647371
 _DICTSQLITE = (
     "PRAGMA journal_mode=WAL",
-    "CREATE TABLE IF NOT EXISTS kv_store (key TEXT PRIMARY KEY, value BLOB NOT NULL, tier INTEGER DEFAULT 2, "
-    "access_count INTEGER DEFAULT 0, last_access INTEGER DEFAULT 0)",
+    """CREATE TABLE IF NOT EXISTS kv_store (
+           key TEXT PRIMARY KEY, value BLOB NOT NULL, tier INTEGER DEFAULT 2,
+           access_count INTEGER DEFAULT 0, last_access INTEGER DEFAULT 0
+       )""",
     "CREATE INDEX IF NOT EXISTS idx_access ON kv_store(access_count DESC, last_access DESC)",
     "INSERT INTO kv_store(key, value) VALUES('a', x'01')",
 )
-
-Statement = Tuple[str, Tuple[Any, ...]]
-
-
-def run_sql(path: str, statements: Sequence[Statement]) -> None:
-    """Run statements on a plain connection; print the rows of each."""
-    connection = sqlite3.connect(path, timeout=20, isolation_level=None)
-    print(ascii([connection.execute(sql, tuple(arguments)).fetchall() for sql, arguments in statements]))
-    connection.close()
-
-
-def sql(path: str, *statements: Any) -> Any:
-    """Run SQL in another process, each statement a str or a pair of str and arguments; return the rows of each."""
-    return run(run_sql, path, [(one, ()) if isinstance(one, str) else one for one in statements])
 
 
 def _digest(path: str) -> str:
@@ -67,24 +46,22 @@ async def _untouched(bench: Bench, name: str, error: Type[StorageError], says: s
     for mode in bench.file_modes:
         db = bench.open(name, persist_mode=mode)
         for attempt in (db.aopen, lambda: db.aset("k", 1)):  # noqa: B023 (called at once)
-            try:
+            with Raises(error, hint=f"{name}, {mode}") as raised:
                 await attempt()
-            except error as refused:
-                assert says in str(refused) and bench.path(name) in str(refused), str(refused)
-            else:
-                raise AssertionError(f"{name}, {mode}: {error.__name__} expected")
+            assert says in str(raised.error) and bench.path(name) in str(raised.error), raised.error
         await db.aclose()
     assert _digest(bench.path(name)) == before, f"{name} was changed"
 
 
 @check("6.12", needs=_V1)
 async def what_is_no_database_is_refused_untouched(bench: Bench) -> None:
-    """Text, noise, a database without its header: NotADatabaseError and not a byte changed; an empty file is a new database."""
+    """Text, noise, a database without its header: NotADatabaseError, untouched; an empty file is a new database."""
     noise = bytes(bench.random.randrange(256) for _ in range(8192))
-    await _make(bench, "header.db")
+    await make_file(bench, "header.db")
     damaged = bytearray(Path(bench.path("header.db")).read_bytes())
     damaged[:16] = bytes(16)
-    for name, content in {"text.db": b"hello\n" * 200, "short.db": b"x", "noise.db": noise, "header.db": bytes(damaged)}.items():
+    contents = {"text.db": b"hello\n" * 200, "short.db": b"x" * 20, "noise.db": noise, "header.db": bytes(damaged)}
+    for name, content in contents.items():
         Path(bench.path(name)).write_bytes(content)
         await _untouched(bench, name, NotADatabaseError)
     Path(bench.path("empty.db")).touch()
@@ -93,15 +70,10 @@ async def what_is_no_database_is_refused_untouched(bench: Bench) -> None:
         assert await db.aget("k") == 1
 
 
-async def _make(bench: Bench, name: str, rows: int = 400) -> None:
-    async with bench.open(name, **_WRITETHROUGH, storage_mode="bytes") as db:
-        await db.abatch_set((f"k{number:04}", b"v" * 500) for number in range(rows))
-
-
 @check("6.13", needs=_V1, seconds=30)
 async def a_damaged_file_is_a_corrupt_error(bench: Bench) -> None:
     """Truncated, zeroed pages, flipped page headers: CorruptError from open or read; nothing is repaired or deleted."""
-    await _make(bench, "whole.db")
+    await make_file(bench, "whole.db")
     whole = Path(bench.path("whole.db")).read_bytes()
     pages = len(whole) // 4096
     damages: Dict[str, Callable[[bytearray], None]] = {
@@ -124,29 +96,30 @@ def _for_pages(data: bytearray, first: int, end: int, content: bytes) -> None:
 
 async def _corrupt(bench: Bench, name: str, content: bytes) -> None:
     db = bench.open(name, **_WRITETHROUGH, storage_mode="bytes", readonly=Capability.READONLY in bench.capabilities)
-    try:
-        async for _ in db:
-            pass
-        for number in range(400):
-            await db.aget(f"k{number:04}")
-    except CorruptError as error:
-        assert bench.path(name) in str(error), str(error)
-    else:
-        raise AssertionError(f"{name}: all was read from a damaged file")
+    with Raises(CorruptError, hint=f"from {name}") as raised:
+        await _read_all(db)
+    assert bench.path(name) in str(raised.error), raised.error
     await db.aclose()
     assert Path(bench.path(name)).read_bytes() == content, f"{name} was changed"
 
 
+async def _read_all(db: AsyncDictSQLite) -> None:
+    async for _ in db:
+        pass
+    for number in range(400):
+        await db.aget(f"k{number:04}")
+
+
 @check("6.14", needs=_V1, seconds=20)
 async def a_foreign_database_is_refused_untouched(bench: Bench) -> None:
-    """Another program's database, a table of another shape or without its row in adsq_meta: SchemaMismatchError, untouched."""
-    ours = f"PRAGMA application_id={_APPLICATION_ID}"
+    """Another program's database, a table of another shape or without its row: SchemaMismatchError, untouched."""
+    ours = f"PRAGMA application_id={APPLICATION_ID}"
     row = "INSERT INTO adsq_meta VALUES('main', 'pickle', 1)"
     files: Dict[str, List[str]] = {
         "foreign.db": ["CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT)"],
         "marked.db": ["PRAGMA application_id=12345", "CREATE TABLE notes(id INTEGER PRIMARY KEY)"],
-        "shape.db": [ours, "PRAGMA user_version=1", _NEW_META, row, "CREATE TABLE main(id INTEGER, value BLOB)"],
-        "rowless.db": [ours, "PRAGMA user_version=1", _NEW_META, _NEW_TABLE],
+        "shape.db": [ours, "PRAGMA user_version=1", NEW_META, row, "CREATE TABLE main(id INTEGER, value BLOB)"],
+        "rowless.db": [ours, "PRAGMA user_version=1", NEW_META, NEW_TABLE],
     }
     for name, statements in files.items():
         sql(bench.path(name), "PRAGMA journal_mode=WAL", *statements)
@@ -163,7 +136,7 @@ async def a_file_of_dictsqlite_is_refused_with_the_importer(bench: Bench) -> Non
 @check("7.4", needs=_V1)
 async def a_newer_format_is_refused_untouched(bench: Bench) -> None:
     """A file of a newer format is refused with its version, and untouched."""
-    await _make(bench, "newer.db", 1)
+    await make_file(bench, "newer.db", 1)
     sql(bench.path("newer.db"), "PRAGMA user_version=7")
     await _untouched(bench, "newer.db", SchemaMismatchError, "7")
 
@@ -171,13 +144,10 @@ async def a_newer_format_is_refused_untouched(bench: Bench) -> None:
 @check("6.10", needs={*_V1, Capability.TABLES})
 async def a_table_that_differs_in_case_is_refused(bench: Bench) -> None:
     """A table name equal to an existing one but for case is refused, also in a file opened anew."""
-    await _make(bench, "store.db", 1)
-    try:
+    await make_file(bench, "store.db", 1)
+    with Raises(InvalidTableNameError) as raised:
         await bench.open(**_WRITETHROUGH, storage_mode="bytes", table_name="Main").aget("k")
-    except InvalidTableNameError as error:
-        assert "main" in str(error)
-    else:
-        raise AssertionError("the tables main and Main are one table to SQLite")
+    assert "main" in str(raised.error), raised.error
 
 
 def read_as_nobody(backend: str, folder: str, file_mode: int, folder_mode: int, readonly: bool) -> None:
@@ -191,7 +161,8 @@ def read_as_nobody(backend: str, folder: str, file_mode: int, folder_mode: int, 
     os.chmod(path, file_mode)
     os.chmod(folder, folder_mode)
     db = AsyncDictSQLite(path, backend=backend, persist_mode="writethrough", readonly=readonly)
-    asked = [_applied(db.get, "k"), _applied(db.set, "k", "new"), _applied(db.batch_set, {"other": 1}), _applied(db.get, "k")]
+    asked = [_applied(db.get, "k"), _applied(db.set, "k", "new"), _applied(db.batch_set, {"new": 1})]
+    asked.append(_applied(db.get, "k"))
     db.close()
     os.chmod(folder, 0o700)
     os.chmod(path, 0o600)
@@ -219,7 +190,7 @@ def _applied(function: Callable[..., Any], *arguments: Any) -> Tuple[str, Any]:
 
 @check("3.16", "6.15", needs={*_V1, Capability.READONLY}, seconds=30)
 async def what_cannot_be_written_can_be_read(bench: Bench) -> None:
-    """A read-only file and a read-only folder: reading works where SQLite can, writing is a ReadOnlyError, nothing changes."""
+    """A read-only file or folder: reading works where SQLite can, writing is a ReadOnlyError, nothing changes."""
     cases = [(0o400, 0o700, False), (0o400, 0o700, True), (0o600, 0o500, False), (0o600, 0o500, True)]
     for number, (file_mode, folder_mode, readonly) in enumerate(cases):
         folder = _reachable_folder(bench, str(number))

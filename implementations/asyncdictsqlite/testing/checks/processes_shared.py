@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 from contextlib import ExitStack
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from ... import AsyncDictSQLite
 from ...errors import LockedError, WalResetWarning
@@ -90,8 +90,8 @@ async def own_commits_leave_hits_hits(bench: Bench) -> None:
                 await db.aset("k", number)
                 assert await db.aget("k") == number
             after = db.stats()
-            assert after["hits"] - before["hits"] == 20, f"own commits made {after['misses'] - before['misses']} reads cold"
-            assert after["misses"] == before["misses"]
+            assert after["misses"] == before["misses"], "own commits made reads cold"
+            assert after["hits"] - before["hits"] == 20
             assert after["foreign_changes"] == before["foreign_changes"]
             other.call(path, "set", "elsewhere", 1)
             assert [await db.aget("k") for _ in range(5)] == [19] * 5
@@ -150,7 +150,7 @@ def contend(backend: str, path: str, name: str, seed: int, keys: int) -> None:
 
 @check("1.73", "4.7", needs=_SHARED, seconds=40)
 async def writers_of_several_processes_queue(bench: Bench) -> None:
-    """Four processes claim, pop and write one file at once: no LockedError, one winner per key, each token popped once."""
+    """Four processes claim, pop and write one file at once: none fails, one winner per key, each token popped once."""
     keys, path = 40, bench.path()
     async with open_shared(bench, busy_timeout=20.0) as db:
         await db.abatch_set((f"token{number}", number) for number in range(keys))
@@ -195,7 +195,7 @@ def hold_transaction(path: str) -> None:
 
 @check("3.16", "4.8", needs=_SHARED, seconds=20)
 async def a_write_that_waits_too_long_is_withdrawn(bench: Bench) -> None:
-    """While a neighbour holds the queue, or SQLite's lock, writes fail with LockedError, reads go on; then all works."""
+    """While a neighbour holds the queue, or SQLite's lock, writes are a LockedError, reads go on; then all works."""
     async with open_shared(bench, busy_timeout=0.2) as db:
         await db.aset("k", "old")
         for holder in (hold_queue, hold_transaction):
@@ -205,12 +205,12 @@ async def a_write_that_waits_too_long_is_withdrawn(bench: Bench) -> None:
                 neighbour.tell("release")
                 neighbour.end()
             await db.aset("k", "new")
-            assert await db.abatch_get(["k", "refused"]) == ["new", None], f"{holder.__name__}: a refused write was applied"
+            assert await db.abatch_get(["k", "refused"]) == ["new", None], f"{holder.__name__}: applied late"
             await db.aset("k", "old")
 
 
 async def _check_refused(db: AsyncDictSQLite, holder: str) -> None:
-    results: List[Any] = await asyncio.gather(db.aset("k", "refused"), db.aset("refused", 1), return_exceptions=True)
+    results: Any = await asyncio.gather(db.aset("k", "refused"), db.aset("refused", 1), return_exceptions=True)
     for error in results:
         assert isinstance(error, LockedError), f"{holder}: {error!r}"
         assert error.applied is False and error.temporary, f"{holder}: applied={error.applied}"

@@ -82,11 +82,15 @@ def count_flushes(backend: str, path: str, mode: str, synchronous: str) -> None:
         print(ascii(synced))
 
 
+def _flushes(bench: Bench, *modes: str) -> List[int]:
+    environment = build(bench.directory)
+    return run(count_flushes, bench.backend, bench.path(), *modes, environment=environment)  # type: ignore[no-any-return]
+
+
 @check("3.9", needs=_SYNCED, seconds=20)
 async def normal_syncs_at_aflush(bench: Bench) -> None:
     """Writethrough, normal: writes are not synced one by one; each aflush syncs the WAL."""
-    environment = build(bench.directory)
-    writes, *flushes = run(count_flushes, bench.backend, bench.path(), "writethrough", "normal", environment=environment)
+    writes, *flushes = _flushes(bench, "writethrough", "normal")
     assert writes < 20, f"{writes} syncs for 20 writes in synchronous='normal'"
     assert all(flushes), f"syncs of each aflush: {flushes}"
 
@@ -94,8 +98,7 @@ async def normal_syncs_at_aflush(bench: Bench) -> None:
 @check("3.4", "3.11", needs={Capability.LAZY, Capability.SYNCED}, seconds=20)
 async def lazy_flushes_are_synced(bench: Bench) -> None:
     """Lazy: a write syncs nothing, each aflush that had something to save syncs the WAL."""
-    environment = build(bench.directory)
-    writes, *flushes = run(count_flushes, bench.backend, bench.path(), "lazy", "full", environment=environment)
+    writes, *flushes = _flushes(bench, "lazy", "full")
     assert writes == 0, f"{writes} syncs for 20 lazy writes"
     assert all(flushes), f"syncs of each aflush: {flushes}"
 

@@ -1,0 +1,104 @@
+"""storage_mode="pickle": protocol 5, read back with nothing but safe and allowed globals."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from typing import Any, Mapping, Optional
+
+from ..errors import UnsafePickleError, ValueDecodingError, ValueEncodingError
+from .pickle_globals import SAFE, AllowList, canonical, unsafe
+from .pickle_opcodes import scan
+from .pickle_trace import trace
+from .size import check_size
+
+PROTOCOL = 5
+
+_SCALARS = frozenset({bytes, str, int, float, bool, type(None), bytearray})
+_SIZED = frozenset({bytes, str, bytearray})
+
+
+class PickleCodec:
+    """Holds what pickle can hold, as far as the safe globals and ``pickle_allow`` let it be read back."""
+
+    storage_mode = "pickle"
+    text = False
+
+    def __init__(self, allowed: AllowList, max_value_bytes: int) -> None:
+        self._allowed = allowed
+        self._max_value_bytes = max_value_bytes
+
+    def encode(self, value: object) -> bytes:
+        """Return the pickle, after checking (without loading) that `decode` would load it.
+
+        Raises:
+            ValueEncodingError: pickling failed; the cause tells why.
+            ValueTooLargeError: above ``max_value_bytes``; bytes and str are measured before copying.
+            UnsafePickleError: names the global to add to ``pickle_allow``.
+        """
+        if type(value) in _SIZED:
+            check_size(len(value), self._max_value_bytes)  # type: ignore[arg-type]
+        try:
+            data = pickle.dumps(value, PROTOCOL)
+        except Exception as error:
+            raise ValueEncodingError(
+                f"storage_mode='pickle' cannot pickle this {type(value).__name__}: {type(error).__name__}: {error}"
+            ) from error
+        check_size(len(data), self._max_value_bytes)
+        if type(value) not in _SCALARS and self._allowed is not None and _may_name(data):
+            _check_readable(data, self._allowed)
+        return data
+
+    def decode(self, data: bytes) -> Any:
+        """Return the value, loaded only after a scan of the stream found nothing wrong.
+
+        Raises:
+            ValueDecodingError: broken, truncated, or an allowed class failed to load; the cause tells why.
+            UnsafePickleError: names the global that is neither safe nor allowed.
+        """
+        try:
+            if not scan(data) or self._allowed is None:
+                return pickle.loads(data)  # noqa: S301: it names nothing, or the user lifted the list
+            trace(data, self._allowed)
+            return _Reader(data, self._allowed).load()
+        except (ValueDecodingError, UnsafePickleError):
+            raise
+        except Exception as error:
+            raise ValueDecodingError(f"the stored pickle cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+class _Reader(pickle.Unpickler):
+    """Finds nothing but safe and allowed globals; the second lock, after `trace`."""
+
+    def __init__(self, data: bytes, allowed: Mapping[str, Optional[type]]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._allowed = allowed
+
+    def find_class(self, module: str, name: str) -> Any:
+        full_name = canonical(f"{module}.{name}")
+        if full_name == "builtins.getattr":
+            return _unpickle_of_zone
+        if full_name not in SAFE and full_name not in self._allowed:
+            raise unsafe(full_name)
+        return self._allowed.get(full_name) or super().find_class(full_name[: -len(name) - 1], name)
+
+
+def _unpickle_of_zone(owner: object, name: str) -> Any:
+    zone_info: Any = getattr(sys.modules.get("zoneinfo"), "ZoneInfo", None)
+    if zone_info is None or owner is not zone_info or name != "_unpickle":
+        raise unsafe("builtins.getattr", "calls")
+    return zone_info._unpickle
+
+
+def _may_name(data: bytes) -> bool:
+    """Tell whether there is a byte that might be STACK_GLOBAL or EXT1..4: pickling names globals by no other."""
+    return 0x93 in data or 0x82 in data or 0x83 in data or 0x84 in data
+
+
+def _check_readable(data: bytes, allowed: Mapping[str, Optional[type]]) -> None:
+    try:
+        if scan(data):
+            trace(data, allowed)
+    except ValueDecodingError as error:
+        raise ValueEncodingError(f"storage_mode='pickle' could not read this value back: {error}") from error

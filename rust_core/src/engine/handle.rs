@@ -1,0 +1,159 @@
+//! The engine as its callers see it.
+use super::api::{Job, Outcome, Queued, Scan, Settings, Sink, Stats};
+use super::failure::Failure;
+use super::inbox::{Call, Request};
+use super::inline_reader::{self, Now};
+use super::shared::{Shared, State};
+use super::switches::Switches;
+use super::writer;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// One file, one writer thread, one reader thread. Every method returns at once.
+pub struct Engine<J: Job> {
+    shared: Arc<Shared<J>>,
+}
+
+impl<J: Job> Engine<J> {
+    /// Make an engine that is not open: no I/O, no thread.
+    pub fn new(settings: Settings, sink: Arc<dyn Sink<J>>) -> Self {
+        Self { shared: Arc::new(Shared::new(settings, sink)) }
+    }
+
+    /// Start the threads, which open the file; comes home with `Answer::Opened`. Once only: also a failed open needs a new engine.
+    pub fn open(&self, job: J) {
+        writer::start(Arc::clone(&self.shared), job);
+    }
+
+    /// Read all keys of the job in one transaction, on the reader thread.
+    pub fn read(&self, job: J) {
+        self.hand_over(job, Call::Read);
+    }
+
+    /// Read a page; a lazy engine flushes first.
+    pub fn scan(&self, job: J, scan: Scan) {
+        self.hand_over(job, Call::Scan(scan));
+    }
+
+    /// Count the keys of a table; a lazy engine flushes first.
+    pub fn count(&self, job: J, table: String) {
+        self.hand_over(job, Call::Count(table));
+    }
+
+    /// Apply all changes of the job in one transaction, shared with other calls that wait; a lazy engine flushes first.
+    pub fn commit(&self, job: J) {
+        self.hand_over(job, Call::Commit);
+    }
+
+    /// Come home when everything handed over before is durable.
+    pub fn flush(&self, job: J) {
+        self.hand_over(job, Call::Flush);
+    }
+
+    /// Write a synced copy to a new file.
+    pub fn backup(&self, job: J, path: PathBuf) {
+        self.hand_over(job, Call::Backup(path));
+    }
+
+    /// Finish what is queued, close the file and end the threads. A lazy flush that fails leaves the engine open.
+    pub fn close(&self, job: J) {
+        if self.shared.state() == State::Fresh {
+            self.shared.set_state(State::Closed);
+        }
+        self.hand_over(job, Call::Close);
+    }
+
+    /// Queue the changes of the job for the next flush; comes home with `Answer::Flushed`.
+    pub fn queue(&self, job: J) -> Queued {
+        let nothing = Queued { unsaved: 0, unsaved_bytes: 0, full: false };
+        if self.refuses() {
+            self.shared.deliver_one(job, Err(self.shared.refusal()));
+            return nothing;
+        }
+        let (changes, bytes) = size_of(&job);
+        self.shared.to_writer.queue(job, changes, bytes).unwrap_or_else(|job| {
+            self.shared.deliver_one(job, Err(self.shared.refusal()));
+            nothing
+        })
+    }
+
+    fn hand_over(&self, job: J, call: Call) {
+        if self.shared.state() == State::Closed && matches!(call, Call::Close) {
+            return self.shared.deliver_one(job, Ok(super::Answer::Done));
+        }
+        if self.refuses() && !matches!(call, Call::Close) {
+            return self.shared.deliver_one(job, Err(self.shared.refusal()));
+        }
+        // A scan or count of a lazy engine goes through the writer, which flushes and sends it on.
+        let straight = call.is_reading() && (self.shared.settings.lazy.is_none() || matches!(call, Call::Read));
+        let inbox = if straight { &self.shared.to_reader } else { &self.shared.to_writer };
+        if let Err(request) = inbox.send(Request::new(job, call)) {
+            self.shared.deliver_one(request.job, self.after_the_end(&request.call));
+        }
+    }
+
+    fn after_the_end(&self, call: &Call) -> Outcome {
+        if matches!(call, Call::Close) { Ok(super::Answer::Done) } else { Err(self.shared.refusal()) }
+    }
+
+    fn refuses(&self) -> bool {
+        self.shared.state() >= State::Stopped || self.shared.abandoned.load(Ordering::Acquire)
+    }
+
+    /// In a forked child: be dead, touch no lock, keep every handle.
+    pub fn abandon(&self) {
+        self.shared.abandoned.store(true, Ordering::Release);
+        self.shared.set_state(State::Closed);
+        std::mem::forget(Arc::clone(&self.shared));
+    }
+
+    /// Set the test switches.
+    pub fn inject(&self, switches: Switches) {
+        self.shared.to_writer.set_commit_after(switches.commit_after);
+        self.shared.injected.set(switches);
+    }
+
+    pub fn state(&self) -> State {
+        self.shared.state()
+    }
+
+    /// Whether other processes may commit, so that a hit must ask for the epoch.
+    #[inline]
+    pub fn coherent(&self) -> bool {
+        !self.shared.settings.exclusive
+    }
+
+    /// Whether nobody else has committed since the epoch was last asked for.
+    #[inline]
+    pub fn unchanged(&self) -> bool {
+        self.shared.settings.exclusive || self.shared.coherence.unchanged()
+    }
+
+    /// The epoch that holds now. Own commits never move it.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.shared.epoch()
+    }
+
+    /// Read on the calling thread if no disk and no lock is in the way.
+    pub fn read_now<T>(&self, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> Now<T> {
+        if self.refuses() {
+            return Now::Failed(self.shared.refusal());
+        }
+        inline_reader::read(&self.shared, table, key, found)
+    }
+
+    pub fn stats(&self) -> Stats {
+        if self.shared.abandoned.load(Ordering::Acquire) {
+            return Stats::default();
+        }
+        self.shared.stats()
+    }
+}
+
+/// Changes, and bytes of keys and values.
+pub fn size_of(job: &impl Job) -> (usize, usize) {
+    let bytes = (0..job.len()).map(|index| job.change(index)).map(|change| change.key.len() + change.value.len()).sum();
+    (job.len(), bytes)
+}

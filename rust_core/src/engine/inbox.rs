@@ -1,0 +1,246 @@
+//! What waits for the two threads: requests in the order of the calls, and beside them the lazy queue.
+use super::api::{Lazy, Queued, Scan};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub enum Call {
+    Read,
+    Scan(Scan),
+    Count(String),
+    Commit,
+    Flush,
+    Backup(PathBuf),
+    Close,
+}
+
+impl Call {
+    pub fn is_commit(&self) -> bool {
+        matches!(self, Self::Commit)
+    }
+
+    /// Whether the reader thread serves it.
+    pub fn is_reading(&self) -> bool {
+        matches!(self, Self::Read | Self::Scan(_) | Self::Count(_))
+    }
+}
+
+pub struct Request<J> {
+    pub job: J,
+    pub call: Call,
+    pub since: Instant,
+}
+
+impl<J> Request<J> {
+    pub fn new(job: J, call: Call) -> Self {
+        Self { job, call, since: Instant::now() }
+    }
+}
+
+/// What a thread takes at once: some requests, and for the writer the lazy queue, which goes first.
+pub struct Batch<J> {
+    pub requests: Vec<Request<J>>,
+    pub lazy: Vec<J>,
+}
+
+impl<J> Default for Batch<J> {
+    fn default() -> Self {
+        Self { requests: Vec::new(), lazy: Vec::new() }
+    }
+}
+
+struct Inner<J> {
+    requests: VecDeque<Request<J>>,
+    lazy: Vec<J>,
+    /// Of the queue and of what is being flushed.
+    unsaved: usize,
+    unsaved_bytes: usize,
+    /// When the lazy queue is due at the latest.
+    due: Option<Instant>,
+    /// Not before this, after a failed flush, unless somebody asks.
+    backing_off: bool,
+    commit_after: Option<usize>,
+    /// Nothing is taken any more: what comes is given back.
+    shut: bool,
+    asleep: bool,
+}
+
+pub struct Inbox<J> {
+    inner: Mutex<Inner<J>>,
+    arrived: Condvar,
+    lazy: Option<Lazy>,
+    /// Most requests that are taken at once.
+    most: usize,
+}
+
+impl<J> Inbox<J> {
+    pub fn new(most: usize, lazy: Option<Lazy>) -> Self {
+        let inner = Inner {
+            requests: VecDeque::new(),
+            lazy: Vec::new(),
+            unsaved: 0,
+            unsaved_bytes: 0,
+            due: None,
+            backing_off: false,
+            commit_after: None,
+            shut: false,
+            asleep: false,
+        };
+        Self { inner: Mutex::new(inner), arrived: Condvar::new(), lazy, most }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<J>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner) // whole after any panic: nothing in here runs foreign code
+    }
+
+    /// Hand over; gives the request back where the inbox is shut.
+    pub fn send(&self, request: Request<J>) -> Result<(), Request<J>> {
+        let mut inner = self.lock();
+        if inner.shut {
+            return Err(request);
+        }
+        inner.requests.push_back(request);
+        self.wake(inner);
+        Ok(())
+    }
+
+    /// Append to the lazy queue; gives the job back where the inbox is shut.
+    pub fn queue(&self, job: J, changes: usize, bytes: usize) -> Result<Queued, J> {
+        let mut inner = self.lock();
+        let Some(lazy) = self.lazy else { return Err(job) };
+        if inner.shut {
+            return Err(job);
+        }
+        inner.lazy.push(job);
+        inner.unsaved += changes;
+        inner.unsaved_bytes += bytes;
+        let (unsaved, unsaved_bytes) = (inner.unsaved, inner.unsaved_bytes);
+        let at_limit = unsaved >= lazy.max_unsaved || unsaved_bytes >= lazy.max_unsaved_bytes;
+        let first = inner.due.is_none();
+        if first {
+            inner.due = Some(Instant::now() + lazy.flush_interval);
+        }
+        if first || (at_limit && !inner.backing_off) {
+            self.wake(inner);
+        }
+        let full = unsaved >= lazy.max_unsaved.saturating_mul(2) || unsaved_bytes >= lazy.max_unsaved_bytes.saturating_mul(2);
+        Ok(Queued { unsaved, unsaved_bytes, full })
+    }
+
+    fn wake(&self, mut inner: MutexGuard<'_, Inner<J>>) {
+        if std::mem::take(&mut inner.asleep) {
+            drop(inner);
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Block until there is something to do and move it into `batch`; false once shut and empty.
+    pub fn take(&self, batch: &mut Batch<J>) -> bool {
+        let mut inner = self.lock();
+        loop {
+            let count = self.ready(&inner);
+            let lazy_due = self.is_lazy_due(&inner);
+            if count > 0 || lazy_due {
+                batch.requests.extend(inner.requests.drain(..count));
+                if self.lazy.is_some() {
+                    std::mem::swap(&mut batch.lazy, &mut inner.lazy);
+                    inner.due = None;
+                    inner.backing_off = false;
+                }
+                return true;
+            }
+            if inner.shut && inner.requests.is_empty() {
+                return false;
+            }
+            inner = self.sleep(inner);
+        }
+    }
+
+    /// How many requests may be taken now: commits that share one transaction, or one other request.
+    fn ready(&self, inner: &Inner<J>) -> usize {
+        let Some(first) = inner.requests.front() else { return 0 };
+        if first.call.is_reading() {
+            return inner.requests.iter().take(self.most).take_while(|request| request.call.is_reading()).count();
+        }
+        if !first.call.is_commit() {
+            return 1;
+        }
+        let most = inner.commit_after.unwrap_or(self.most);
+        let commits = inner.requests.iter().take(most).take_while(|request| request.call.is_commit()).count();
+        let barrier = commits < inner.requests.len();
+        if inner.commit_after.is_some() && commits < most && !barrier && !inner.shut { 0 } else { commits }
+    }
+
+    fn is_lazy_due(&self, inner: &Inner<J>) -> bool {
+        let (Some(lazy), Some(due)) = (self.lazy, inner.due) else { return false };
+        let at_limit = inner.unsaved >= lazy.max_unsaved || inner.unsaved_bytes >= lazy.max_unsaved_bytes;
+        (at_limit && !inner.backing_off) || Instant::now() >= due
+    }
+
+    fn sleep<'a>(&'a self, mut inner: MutexGuard<'a, Inner<J>>) -> MutexGuard<'a, Inner<J>> {
+        inner.asleep = true;
+        let mut inner = match inner.due {
+            None => self.arrived.wait(inner).unwrap_or_else(PoisonError::into_inner),
+            Some(due) => {
+                let left = due.saturating_duration_since(Instant::now());
+                self.arrived.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        inner.asleep = false;
+        inner
+    }
+
+    /// A flush is over: these are saved.
+    pub fn saved(&self, changes: usize, bytes: usize) {
+        let mut inner = self.lock();
+        inner.unsaved -= changes;
+        inner.unsaved_bytes -= bytes;
+    }
+
+    /// A flush did not apply: put its jobs back in front and try again after `pause`.
+    pub fn put_back(&self, jobs: &mut Vec<J>, pause: Duration) {
+        let mut inner = self.lock();
+        jobs.append(&mut inner.lazy);
+        std::mem::swap(jobs, &mut inner.lazy);
+        inner.due = Some(Instant::now() + pause);
+        inner.backing_off = true;
+    }
+
+    pub fn unsaved(&self) -> (usize, usize) {
+        let inner = self.lock();
+        (inner.unsaved, inner.unsaved_bytes)
+    }
+
+    pub fn set_commit_after(&self, calls: Option<usize>) {
+        let mut inner = self.lock();
+        inner.commit_after = calls.filter(|&calls| calls > 0);
+        self.wake(inner);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.lock().requests.is_empty()
+    }
+
+    /// Withdraw the commits that have waited since before `limit`.
+    pub fn withdraw(&self, limit: Instant) -> Vec<Request<J>> {
+        let mut inner = self.lock();
+        let late = inner.requests.iter().take_while(|request| request.call.is_commit() && request.since <= limit).count();
+        inner.requests.drain(..late).collect()
+    }
+
+    /// Take nothing in any more; what was handed over before is still served.
+    pub fn shut(&self) {
+        let mut inner = self.lock();
+        inner.shut = true;
+        self.wake(inner);
+    }
+
+    /// Take everything that waits.
+    pub fn drain(&self, batch: &mut Batch<J>) {
+        let mut inner = self.lock();
+        batch.requests.extend(inner.requests.drain(..));
+        batch.lazy.append(&mut inner.lazy);
+        (inner.unsaved, inner.unsaved_bytes, inner.due) = (0, 0, None);
+    }
+}

@@ -1,0 +1,167 @@
+//! What travels through the engine's threads, and its way home.
+//!
+//! The threads read bytes of Python objects without the GIL: sound, because a `bytes` and the UTF-8 inside a `str` never
+//! change or move while the object lives, and a job lets go of its objects only at home, with the GIL. A job that gets
+//! lost in a dying thread leaks on purpose.
+#![allow(unsafe_code)]
+
+use super::engine::Engine;
+use super::key::OwnedKey;
+use super::reference::Ref;
+use super::value;
+use super::{awaitable, home};
+use crate::engine::{self, Kind, Notice, Outcome};
+use pyo3::prelude::*;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+pub struct Job(ManuallyDrop<Box<Content>>);
+
+pub struct Content {
+    pub engine: Ref,
+    pub awaitable: Ref,
+    pub work: Work,
+}
+
+pub enum Work {
+    Open,
+    Read(Read),
+    Commit(Commit),
+    /// Lazy: on its way to the file; its caller was told already.
+    Queue(Vec<Change>),
+    Scan,
+    Count,
+    /// flush, backup
+    Other,
+    Close,
+}
+
+pub struct Read {
+    pub table: u32,
+    pub table_name: Arc<str>,
+    pub keys: Vec<OwnedKey>,
+    pub tickets: Vec<u64>,
+    pub asker: Asker,
+}
+
+/// Whom a cold read is for.
+pub enum Asker {
+    Get { codec: Ref, default: Ref },
+    /// The list of results and the indexes of what was cold.
+    Many { list: Ref, holes: Vec<usize> },
+    /// A lazy call that must know before it can decide.
+    Parked { call: u64 },
+}
+
+pub struct Commit {
+    pub changes: Vec<Change>,
+    pub wants_old: bool,
+    /// Whether the result is the list of `Was` (else None).
+    pub tells: bool,
+}
+
+pub struct Change {
+    pub kind: Kind,
+    pub table: u32,
+    pub table_name: Arc<str>,
+    pub is_text: bool,
+    pub key: Option<OwnedKey>,
+    /// Encoded: a bytes object.
+    pub value: Option<Ref>,
+    /// The value itself, where memory may keep it.
+    pub object: Option<Ref>,
+    pub expected: Option<Ref>,
+    pub generation: u64,
+}
+
+impl Change {
+    pub fn size_bytes(&self) -> usize {
+        self.key.as_ref().map_or(0, |key| key.bytes().len()) + bytes(self.value.as_ref()).len()
+    }
+}
+
+/// The content of a bytes object; empty where there is none.
+pub fn bytes(object: Option<&Ref>) -> &[u8] {
+    // SAFETY: fields of jobs that go here hold bytes objects, checked when they were made.
+    object.map_or(&[], |object| unsafe { value::content(object.as_ptr()) })
+}
+
+impl Job {
+    pub fn new(engine: &Bound<'_, Engine>, awaitable: Ref, work: Work) -> Self {
+        Self(ManuallyDrop::new(Box::new(Content { engine: Ref::of(engine), awaitable, work })))
+    }
+
+    fn changes(&self) -> &[Change] {
+        match &self.0.work {
+            Work::Commit(commit) => &commit.changes,
+            Work::Queue(changes) => changes,
+            _ => &[],
+        }
+    }
+
+    /// Open it, with the GIL held.
+    pub fn open(self, _py: Python<'_>) -> Content {
+        *ManuallyDrop::into_inner(self.0)
+    }
+}
+
+impl engine::Job for Job {
+    fn len(&self) -> usize {
+        match &self.0.work {
+            Work::Read(read) => read.keys.len(),
+            _ => self.changes().len(),
+        }
+    }
+
+    fn table(&self) -> &str {
+        match &self.0.work {
+            Work::Read(read) => &read.table_name,
+            _ => "",
+        }
+    }
+
+    fn key(&self, index: usize) -> &[u8] {
+        match &self.0.work {
+            Work::Read(read) => read.keys[index].bytes(),
+            _ => &[],
+        }
+    }
+
+    fn change(&self, index: usize) -> engine::Change<'_> {
+        let change = &self.changes()[index];
+        engine::Change {
+            kind: change.kind,
+            table: &change.table_name,
+            key: change.key.as_ref().map_or(&[], OwnedKey::bytes),
+            value: bytes(change.value.as_ref()),
+            expected: bytes(change.expected.as_ref()),
+            text: change.is_text,
+        }
+    }
+
+    fn wants_old(&self) -> bool {
+        matches!(&self.0.work, Work::Commit(commit) if commit.wants_old)
+    }
+}
+
+/// What workers deliver.
+pub enum Finished {
+    Job(Job, Outcome),
+    /// To the engine of that id.
+    Notice(u64, Notice),
+}
+
+impl Finished {
+    pub fn come_home(self, py: Python<'_>) {
+        match self {
+            Self::Job(job, outcome) => home::take_in(py, job.open(py), outcome),
+            Self::Notice(engine, notice) => home::notice(py, engine, notice),
+        }
+    }
+}
+
+/// Finish the awaitable of a job or call.
+pub fn complete(py: Python<'_>, awaitable: &Ref, result: PyResult<Ref>) {
+    // SAFETY: GIL held; awaitables of calls are made by `pending`.
+    unsafe { awaitable::complete(py, awaitable.as_ptr(), result) };
+}

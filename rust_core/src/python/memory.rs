@@ -1,0 +1,91 @@
+//! persist_mode="memory": the memory is the data.
+use super::cache::{Cache, State};
+use super::core::{Core, Phase};
+use super::decide::{Decision, decide};
+use super::engine::Engine;
+use super::job::{Change, Commit};
+use super::reference::Ref;
+use super::{errors, read, result};
+use crate::engine::Kind;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+pub fn open(engine: &Bound<'_, Engine>) -> PyResult<Ref> {
+    let core = engine.get().core(engine.py());
+    core.phase = Phase::Open;
+    core.settle();
+    Ok(PyDict::new(engine.py()).into())
+}
+
+pub fn close(engine: &Bound<'_, Engine>) -> PyResult<Ref> {
+    let core = engine.get().core(engine.py());
+    core.phase = Phase::Closed;
+    core.settle();
+    core.cache.clear();
+    core.sorted = None;
+    engine.get().sweep(engine.py());
+    Ok(Ref::none())
+}
+
+pub fn no_backup(py: Python<'_>) -> PyErr {
+    errors::named(py, "ConfigError", "persist_mode='memory' has no file to back up: iterate over items() instead")
+}
+
+pub fn commit(engine: &Bound<'_, Engine>, commit: Commit) -> PyResult<Ref> {
+    let py = engine.py();
+    let core = engine.get().core(py);
+    let decision = decide(core, &commit.changes, &[], commit.wants_old);
+    if !core.options.evict && overflows(core, &commit.changes, &decision) {
+        let (entries, bytes) = (core.cache.len(), core.cache.bytes);
+        let message = format!(
+            "{}: memory is full ({entries} entries, {bytes} bytes); nothing was applied: delete some, raise capacity or \
+             capacity_bytes, or let evict=True forget the coldest",
+            core.path
+        );
+        return Err(errors::named(py, "CapacityExceededError", &message));
+    }
+    for &index in &decision.effects {
+        apply(core, &commit.changes[index]);
+    }
+    engine.get().sweep(py);
+    result::of_commit(py, decision.was, commit.tells)
+}
+
+fn apply(core: &mut Core, change: &Change) {
+    let table = change.table;
+    match (change.kind, &change.key, &change.value) {
+        (Kind::Put | Kind::PutIfAbsent | Kind::PutIfEqual, Some(key), Some(value)) => {
+            let kept = read::kept(core.tables[table as usize].kind(), change.object.clone(), value.clone());
+            core.cache.set(table, key, kept, State::Saved, 0, 0);
+        }
+        (Kind::Delete, Some(key), _) => {
+            core.cache.remove(table, &key.borrow());
+        }
+        (Kind::Clear, ..) => core.cache.remove_table(table),
+        (Kind::Create, ..) => result::created(&mut core.tables[table as usize], change),
+        (Kind::Drop, ..) => {
+            core.cache.remove_table(table);
+            core.tables[table as usize].storage_mode = None;
+        }
+        _ => {}
+    }
+}
+
+/// Whether the effects would leave more than the limits allow. What a CLEAR frees is not counted for its own call.
+fn overflows(core: &Core, changes: &[Change], decision: &Decision) -> bool {
+    let (mut entries, mut bytes) = (0isize, 0isize);
+    for &index in &decision.last_effects {
+        let change = &changes[index];
+        let Some(key) = &change.key else { continue };
+        if let Some(old) = core.cache.cost_of(change.table, &key.borrow()) {
+            entries -= 1;
+            bytes -= old as isize;
+        }
+        if change.kind != Kind::Delete {
+            let size = super::job::bytes(change.value.as_ref()).len();
+            entries += 1;
+            bytes += (size + key.bytes().len() + Cache::ENTRY_BYTES) as isize;
+        }
+    }
+    (entries > 0 || bytes > 0) && core.cache.would_overflow(entries, bytes)
+}

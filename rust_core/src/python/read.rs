@@ -1,0 +1,188 @@
+//! Reads: from memory, else from the file: on this thread where that needs no disk, else on the reader's.
+#![allow(unsafe_code)]
+
+use super::cache::{Kept, State};
+use super::core::{Core, Found, Known};
+use super::engine::Engine;
+use super::job::{Asker, Job, Read, Work, complete};
+use super::key::OwnedKey;
+use super::reference::Ref;
+use super::value::{self, Kind};
+use crate::engine::Now;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+/// Inline reads that are skipped after one that would have blocked: out of the OS cache they gain nothing.
+const INLINE_PAUSE: u32 = 32;
+/// Most keys of one call that are read inline.
+const MOST_INLINE: usize = 16;
+
+/// A cold value, or where to get it.
+enum Cold {
+    /// Encoded; None where it is missing.
+    Here(Option<Ref>),
+    Elsewhere,
+    Failed(PyErr),
+}
+
+pub fn get(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, codec: Ref, default: Ref, awaitable: Ref) {
+    let py = engine.py();
+    let known = count(engine.get().core(py), table, &key);
+    let result = match known {
+        Known::There(found) => decode_found(engine, table, &key, &codec, found),
+        Known::Missing => Ok(default),
+        Known::Cold => match read_inline(engine, table, &key) {
+            Cold::Here(Some(encoded)) => decode(engine, table, &key, &codec, encoded),
+            Cold::Here(None) => Ok(default),
+            Cold::Failed(error) => Err(error),
+            Cold::Elsewhere => {
+                return ask_reader(engine, table, vec![key], Asker::Get { codec, default }, awaitable);
+            }
+        },
+    };
+    complete(py, &awaitable, result);
+}
+
+fn count(core: &mut Core, table: u32, key: &OwnedKey) -> Known {
+    let known = core.known(table, key);
+    match known {
+        Known::There(_) => core.hits += 1,
+        Known::Missing | Known::Cold => core.misses += 1,
+    }
+    known
+}
+
+/// Read many keys of a table: a list of bytes and None.
+pub fn many(engine: &Bound<'_, Engine>, table: u32, keys: Vec<OwnedKey>, awaitable: Ref) {
+    let py = engine.py();
+    let list = PyList::new(py, std::iter::repeat_n(py.None(), keys.len()));
+    let list = match list {
+        Ok(list) => list,
+        Err(error) => return complete(py, &awaitable, Err(error)),
+    };
+    let inline = keys.len() <= MOST_INLINE;
+    let (mut cold, mut holes) = (Vec::new(), Vec::new());
+    for (index, key) in keys.into_iter().enumerate() {
+        let core = engine.get().core(py);
+        let kind = core.tables[table as usize].kind();
+        let found = match count(core, table, &key) {
+            Known::There(found) => Cold::Here(found.encoded(kind)),
+            Known::Missing => Cold::Here(None),
+            Known::Cold if inline => read_inline(engine, table, &key),
+            Known::Cold => Cold::Elsewhere,
+        };
+        match found {
+            Cold::Here(None) => {}
+            Cold::Here(Some(encoded)) => fill(&list, index, encoded),
+            Cold::Failed(error) => return complete(py, &awaitable, Err(error)),
+            Cold::Elsewhere => {
+                cold.push(key);
+                holes.push(index);
+            }
+        }
+    }
+    if cold.is_empty() {
+        return complete(py, &awaitable, Ok(list.into()));
+    }
+    ask_reader(engine, table, cold, Asker::Many { list: list.into(), holes }, awaitable);
+}
+
+pub fn fill(list: &Bound<'_, PyAny>, index: usize, item: Ref) {
+    // SAFETY: a list of ours that nobody else has seen, long enough; the item is given away.
+    unsafe { ffi::PyList_SetItem(list.as_ptr(), index as isize, item.into_ptr()) };
+}
+
+fn read_inline(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey) -> Cold {
+    let py = engine.py();
+    let core = engine.get().core(py);
+    if core.inline_pause > 0 {
+        core.inline_pause -= 1;
+        return Cold::Elsewhere;
+    }
+    let Some(file) = core.engine.clone() else { return Cold::Here(None) };
+    let epoch = core.epoch();
+    let name = core.tables[table as usize].name.clone();
+    match file.read_now(&name, key.bytes(), value::copy) {
+        Now::Found(Some(encoded)) => {
+            let core = engine.get().core(py);
+            keep(core, table, key, &encoded, epoch);
+            engine.get().sweep(py);
+            Cold::Here(Some(encoded))
+        }
+        Now::Found(None) => Cold::Failed(PyErr::fetch(py)),
+        Now::Missing => Cold::Here(None),
+        Now::WouldBlock => {
+            engine.get().core(py).inline_pause = INLINE_PAUSE;
+            Cold::Elsewhere
+        }
+        Now::Failed(failure) => Cold::Failed(super::errors::exception(py, &failure)),
+    }
+}
+
+/// Keep what the file holds, unless memory holds something newer.
+pub fn keep(core: &mut Core, table: u32, key: &OwnedKey, encoded: &Ref, epoch: u64) {
+    let newer = core.cache.find(table, &key.borrow()).is_some_and(|entry| entry.state != State::Saved);
+    if !newer {
+        let kept = kept(core.tables[table as usize].kind(), None, encoded.clone());
+        core.cache.set(table, key, kept, State::Saved, epoch, 0);
+    }
+}
+
+/// What memory keeps of a value: `object` is one that `may_stay`.
+pub fn kept(kind: Kind, object: Option<Ref>, encoded: Ref) -> Kept {
+    // SAFETY: GIL held; encoded values are bytes objects.
+    let content = unsafe { value::content(encoded.as_ptr()) };
+    let size_bytes = content.len();
+    if kind == Kind::Bytes {
+        return Kept { object: Some(encoded), encoded: None, size_bytes };
+    }
+    // The object alone will do where it can be encoded again without its codec.
+    let again = object.as_ref().filter(|_| kind == Kind::Pickle).and_then(|object| {
+        // SAFETY: as above.
+        unsafe { value::pickle(object.as_ptr()) }
+    });
+    // SAFETY: as above.
+    let is_enough = again.is_some_and(|again| unsafe { value::content(again.as_ptr()) == content });
+    Kept { object, encoded: (!is_enough).then_some(encoded), size_bytes }
+}
+
+pub fn ask_reader(engine: &Bound<'_, Engine>, table: u32, keys: Vec<OwnedKey>, asker: Asker, awaitable: Ref) {
+    let core = engine.get().core(engine.py());
+    let Some(file) = core.engine.clone() else { return };
+    let tickets = keys.iter().map(|key| core.flights.depart(table, key)).collect();
+    let table_name = core.tables[table as usize].name.clone();
+    let read = Read { table, table_name, keys, tickets, asker };
+    file.read(Job::new(engine, awaitable, Work::Read(read)));
+}
+
+fn decode_found(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Ref, found: Found) -> PyResult<Ref> {
+    match (found.object, found.encoded) {
+        (Some(object), _) => Ok(object),
+        (None, Some(encoded)) => decode(engine, table, key, codec, encoded),
+        (None, None) => Ok(Ref::none()), // no entry is like that
+    }
+}
+
+/// Decode by the codec; where the object may stay in memory, it takes the place of the bytes it came from.
+pub fn decode(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Ref, encoded: Ref) -> PyResult<Ref> {
+    let py = engine.py();
+    let kind = engine.get().core(py).tables[table as usize].kind();
+    if kind == Kind::Bytes {
+        return Ok(encoded);
+    }
+    let object: Ref = codec.bind(py).call_method1("decode", (encoded.bind(py),))?.into();
+    // SAFETY: GIL held; `object` is alive.
+    if unsafe { value::may_stay(object.as_ptr(), kind) } {
+        let core = engine.get().core(py);
+        if let Some(entry) = core.cache.find_mut(table, &key.borrow()) {
+            let same = entry.kept.encoded.as_ref().is_some_and(|kept| kept.as_ptr() == encoded.as_ptr());
+            if same && entry.kept.object.is_none() {
+                let old = std::mem::replace(&mut entry.kept, kept(kind, Some(object.clone()), encoded.clone()));
+                core.cache.trash.extend([old.object, old.encoded].into_iter().flatten());
+            }
+        }
+        engine.get().sweep(py);
+    }
+    Ok(object)
+}
