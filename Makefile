@@ -15,7 +15,8 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/asyncdictsqlit
 # rustup's, the system's or any other cargo, in front of PATH; or one sentence that says what is missing.
 RUST = rust=$$(sh .ci/rust.sh) && PATH="$(CURDIR)/$(VENV)/bin:$$rust:$$PATH"
 SOURCES := $(shell find rust_core -type f -not -path '*/target/*') .cargo/config.toml pyproject.toml
-GROUPS = build dev harness history lint lock notebook peers test
+GROUPS = build dev examples harness history lint lock notebook peers test
+TESTED = examples harness peers test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -47,7 +48,7 @@ build: $(VENV)/.built ## compile rust_core into .venv
 bench: $(VENV)/.built $(VENV)/.group-harness $(VENV)/.group-peers ## measure, print tables, draw figures (BENCH_ARGS=--full for more)
 	$(PY) -m harness run $(BENCH_ARGS)
 
-test: $(VENV)/.built $(VENV)/.group-test $(VENV)/.group-harness $(VENV)/.group-peers ## the tests (TEST_ARGS='-k name' for some)
+test: $(VENV)/.built $(TESTED:%=$(VENV)/.group-%) ## the tests (TEST_ARGS='-k name' for some)
 	$(PY) -m pytest $(TEST_ARGS)
 
 lint: $(VENV)/.built $(VENV)/.group-lint ## Python and Rust, no warning allowed
@@ -71,7 +72,7 @@ history: $(VENV)/.group-history ## record this commit with asv (ASV_RANGE=HEAD~5
 	$(VENV)/bin/asv publish
 
 lock: $(VENV)/.group-lock ## pin the newest tools, for every Python from 3.9 up
-	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.9 --no-header --no-annotate \
+	$(VENV)/bin/uv pip compile --quiet --upgrade --system-certs --universal --python-version 3.9 --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --all-extras $(GROUPS:%=--group %) pyproject.toml --output-file .ci/constraints.txt
 
 clean: ## drop the environment and what was built

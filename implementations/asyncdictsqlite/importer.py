@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import urllib.parse
+from itertools import chain
 from typing import Any, Iterator, List, Sequence, Tuple, Union
 
 from .codec import make_codec
@@ -37,8 +38,10 @@ def import_dictsqlite(
     if not os.path.isfile(old):
         raise FileNotFoundError(f"{old}: no such file")
     copied = 0
+    pages = _pages(old, table, pickle_allow)
+    first = next(pages, [])  # what cannot be read is met before the new file is made
     with AsyncDictSQLite(new, persist_mode="writethrough", table_name=table, pickle_allow=pickle_allow) as db:
-        for page in _pages(old, table, pickle_allow):
+        for page in chain([first], pages):
             db.batch_set(page)
             copied += len(page)
     return copied

@@ -70,7 +70,7 @@ class _Coroutine(Generic[T]):
 class Op(_Coroutine[T]):
     """A result that a worker thread will give, or that is there already."""
 
-    __slots__ = ("__weakref__", "_error", "_loop", "_pending", "_seen", "_sleepers", "_value")
+    __slots__ = ("__weakref__", "_error", "_hook", "_loop", "_pending", "_seen", "_sleepers", "_value")
 
     def __init__(self) -> None:
         self._pending = True
@@ -78,6 +78,7 @@ class Op(_Coroutine[T]):
         self._value: Optional[T] = None
         self._error: Optional[BaseException] = None
         self._sleepers: Optional[List[_Sleeper]] = None
+        self._hook: Optional[Callable[[], None]] = None
         self._loop = asyncio._get_running_loop()
 
     @classmethod
@@ -119,9 +120,15 @@ class Op(_Coroutine[T]):
                 return future
         raise StopIteration(self._result())
 
+    def before_wait(self, hook: Optional[Callable[[], None]]) -> None:
+        """Have `hook` called by a thread that is about to block for the result."""
+        self._hook = hook
+
     def wait(self) -> T:
         """Block the calling thread for the result; needs no loop."""
         if self._pending:
+            if self._hook is not None:
+                self._hook()
             event = threading.Event()
             if self._sleep(event):
                 event.wait()

@@ -34,9 +34,9 @@ _BUILT_IN = {
     for backend in (
         Backend("rust", "asyncdictsqlite.backends.rust:factory", "install a wheel of asyncdictsqlite for this Python"),
         Backend("threads", "asyncdictsqlite.backends.threads:factory", "a Python with the sqlite3 module"),
+        Backend("aiosqlite", "asyncdictsqlite.backends.aiosqlite:factory", "pip install 'asyncdictsqlite[aiosqlite]'"),
     )
 }
-_LATER = {"aiosqlite": "the aiosqlite backend comes with a later version: use backend='threads' or 'rust'"}
 _AUTO = ("rust", "threads")
 
 
@@ -50,12 +50,10 @@ def load(name: str) -> EngineFactory:
 
     Raises:
         UnknownBackendError: the name is not registered, or the backend cannot be imported here.
-        ConfigError: the backend is planned, but not there yet.
+        ConfigError: the name is no str.
     """
     if not isinstance(name, str):
         raise ConfigError(f"backend={name!r}: must be 'auto' or one of {', '.join(map(repr, names()))}")
-    if name in _LATER and name not in _third_party():
-        raise ConfigError(_LATER[name])
     backend = _BUILT_IN.get(name) or _third_party().get(name)
     if backend is None:
         raise UnknownBackendError(f"backend {name!r} is not registered: the known ones are {', '.join(names())}")

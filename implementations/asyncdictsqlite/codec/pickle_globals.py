@@ -7,7 +7,7 @@ is harmless, ``bytearray(10**12)`` is not. Every row was read off what CPython 3
 from __future__ import annotations
 
 import re
-from typing import FrozenSet, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import FrozenSet, Mapping, NamedTuple, Optional, Pattern, Sequence, Tuple, Union
 
 from ..errors import ConfigError, UnsafePickleError
 
@@ -17,16 +17,16 @@ AllowList = Optional[Mapping[str, Optional[type]]]  # name -> the class itself, 
 class Safe(NamedTuple):
     """A global that reading may load, and all that a pickle may do with it.
 
-    `args`: the kinds of the arguments of a call (see `pickle_trace`), as a pattern; None: it is not called.
-    `classes`: the names of the globals that may be among these arguments. `text`: what a str argument must look like.
-    `new`: it is made by NEWOBJ without arguments. `takes`: the opcodes that may then fill the object: "append",
-    "setitem", "build". `fragile`: CPython deallocates a chain of them by unguarded recursion. `is_object`: an
-    object itself, not a class. `gives`: what a call gives, where that is to be called in turn.
+    `args`: the kinds of the arguments of a call (see `pickle_trace`); None: it is not called. `classes`: the names of
+    the globals that may be among these arguments. `text`: what their strings must look like. `new`: it is made by
+    NEWOBJ, without arguments. `takes`: what may then fill the object: "append", "setitem", "build". `fragile`: CPython
+    deallocates a chain of them by unguarded recursion. `is_object`: an object itself, no class. `gives`: what a call
+    gives, where that is to be called in turn.
     """
 
-    args: Optional[str] = None
+    args: Optional[Pattern[str]] = None
     classes: FrozenSet[str] = frozenset()
-    text: Optional[str] = None
+    text: Optional[Pattern[str]] = None
     new: bool = False
     takes: Sequence[str] = ()
     fragile: bool = False
@@ -34,45 +34,47 @@ class Safe(NamedTuple):
     gives: Optional[Safe] = None
 
 
-_FACTORY = Safe()
+def _call(kinds: str, *, text: Optional[str] = None, **rest: object) -> Safe:
+    return Safe(re.compile(kinds), text=re.compile(text) if text else None, **rest)  # type: ignore[arg-type]
+
+
 _FACTORIES = frozenset(
     [f"builtins.{name}" for name in ("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int")]
     + [f"builtins.{name}" for name in ("list", "set", "str", "tuple")]
     + [f"collections.{name}" for name in ("Counter", "OrderedDict", "defaultdict", "deque")]
 )
-_ZONE_UNPICKLE = Safe(args="s[iB]")
 
 SAFE: Mapping[str, Safe] = {
-    **dict.fromkeys(_FACTORIES, _FACTORY),
-    "builtins.complex": Safe(args="ff"),
-    "builtins.bytearray": Safe(args="b?"),
-    "builtins.range": Safe(args="iii"),
-    "builtins.slice": Safe(args="[NBifsb]{3}"),
+    **dict.fromkeys(_FACTORIES, Safe()),
     "builtins.Ellipsis": Safe(is_object=True),
     "builtins.NotImplemented": Safe(is_object=True),
-    "builtins.getattr": Safe(
-        args="cs", classes=frozenset({"zoneinfo.ZoneInfo"}), text="_unpickle", gives=_ZONE_UNPICKLE
+    "builtins.bytearray": _call("b?"),
+    "builtins.complex": _call("ff"),
+    "builtins.getattr": _call(
+        "[cv]s", classes=frozenset({"zoneinfo.ZoneInfo"}), text="_unpickle", gives=_call("s[iB]")
     ),
-    "collections.OrderedDict": Safe(args="", takes=("setitem",)),
-    "collections.Counter": Safe(args="d"),
-    "collections.deque": Safe(args="(E[iN]?)?", takes=("append",), fragile=True),
-    "collections.defaultdict": Safe(args="[Nuc]?", classes=_FACTORIES, takes=("setitem",), fragile=True),
-    "datetime.date": Safe(args="b"),
-    "datetime.time": Safe(args="b[ox]?"),
-    "datetime.datetime": Safe(args="b[ox]?"),
-    "datetime.timedelta": Safe(args="iii"),
-    "datetime.timezone": Safe(args="os?"),
-    "decimal.Decimal": Safe(args="s"),
-    "fractions.Fraction": Safe(args="ii|s", text=r"-?\d+(/\d+)?"),  # Fraction("1e999999999") computes the power
-    "ipaddress.IPv4Address": Safe(args="i"),
-    "ipaddress.IPv6Address": Safe(args="i"),
-    "ipaddress.IPv4Network": Safe(args="s"),
-    "ipaddress.IPv6Network": Safe(args="s"),
-    "ipaddress.IPv4Interface": Safe(args="s"),
-    "ipaddress.IPv6Interface": Safe(args="s"),
-    "pathlib.PurePosixPath": Safe(args="s*"),
-    "pathlib.PureWindowsPath": Safe(args="s*"),
-    "uuid.UUID": Safe(new=True, takes=("build",)),
+    "builtins.range": _call("iii"),
+    "builtins.slice": _call("[NBifsb]{3}"),
+    "collections.Counter": _call("d"),
+    "collections.OrderedDict": _call("", takes=["setitem"]),
+    "collections.defaultdict": _call("[Nucv]?", classes=_FACTORIES, takes=["setitem"], fragile=True),
+    "collections.deque": _call("(E[iN]?)?", takes=["append"], fragile=True),
+    "datetime.date": _call("b"),
+    "datetime.datetime": _call("b[ox]?"),
+    "datetime.time": _call("b[ox]?"),
+    "datetime.timedelta": _call("iii"),
+    "datetime.timezone": _call("os?"),
+    "decimal.Decimal": _call("s"),
+    "fractions.Fraction": _call("ii|s", text="-?[0-9]+(/[0-9]+)?"),  # Fraction("1e999999999") computes that power
+    "ipaddress.IPv4Address": _call("[is]"),
+    "ipaddress.IPv4Interface": _call("s"),
+    "ipaddress.IPv4Network": _call("s"),
+    "ipaddress.IPv6Address": _call("[is]"),
+    "ipaddress.IPv6Interface": _call("s"),
+    "ipaddress.IPv6Network": _call("s"),
+    "pathlib.PurePosixPath": _call("s*"),
+    "pathlib.PureWindowsPath": _call("s*"),
+    "uuid.UUID": Safe(new=True, takes=["build"]),
     "zoneinfo.ZoneInfo": Safe(),
 }
 
@@ -107,12 +109,12 @@ def _allowed(entry: object) -> Tuple[str, Optional[type]]:
 
 def canonical(name: str) -> str:
     """Give the name that all Pythons know: 3.13 alone writes pathlib's classes as pathlib._local's."""
-    return re.sub(r"^pathlib\._local\.", "pathlib.", name)
+    return name.replace("._local", "", 1) if name.startswith("pathlib._local.") else name
 
 
-def unsafe(name: str, problem: str = "names") -> UnsafePickleError:
+def unsafe(name: str, deed: str) -> UnsafePickleError:
     """Make the error for a global that may not be loaded, or not so."""
     return UnsafePickleError(
-        f"the pickle {problem} {name}, which is not in the list of safe globals in this form:"
+        f"the pickle {deed} {name}, which the list of safe globals does not hold, or not in this form:"
         f" if you trust it, add {name!r} to pickle_allow"
     )

@@ -10,7 +10,7 @@ from typing import Any, Mapping, Optional
 from ..errors import UnsafePickleError, ValueDecodingError, ValueEncodingError
 from .pickle_globals import SAFE, AllowList, canonical, unsafe
 from .pickle_opcodes import scan
-from .pickle_trace import trace
+from .pickle_trace import Names, trace, traceable
 from .size import check_size
 
 PROTOCOL = 5
@@ -27,6 +27,7 @@ class PickleCodec:
 
     def __init__(self, allowed: AllowList, max_value_bytes: int) -> None:
         self._allowed = allowed
+        self._names = traceable(allowed or ())
         self._max_value_bytes = max_value_bytes
 
     def encode(self, value: object) -> bytes:
@@ -47,7 +48,7 @@ class PickleCodec:
             ) from error
         check_size(len(data), self._max_value_bytes)
         if type(value) not in _SCALARS and self._allowed is not None and _may_name(data):
-            _check_readable(data, self._allowed)
+            _check_readable(data, self._names)
         return data
 
     def decode(self, data: bytes) -> Any:
@@ -59,8 +60,8 @@ class PickleCodec:
         """
         try:
             if not scan(data) or self._allowed is None:
-                return pickle.loads(data)  # noqa: S301: it names nothing, or the user lifted the list
-            trace(data, self._allowed)
+                return pickle.loads(data)  # noqa: S301  (it names nothing, or the user lifted the list)
+            trace(data, self._names)
             return _Reader(data, self._allowed).load()
         except (ValueDecodingError, UnsafePickleError):
             raise
@@ -80,11 +81,11 @@ class _Reader(pickle.Unpickler):
         if full_name == "builtins.getattr":
             return _unpickle_of_zone
         if full_name not in SAFE and full_name not in self._allowed:
-            raise unsafe(full_name)
+            raise unsafe(full_name, "names")
         return self._allowed.get(full_name) or super().find_class(full_name[: -len(name) - 1], name)
 
 
-def _unpickle_of_zone(owner: object, name: str) -> Any:
+def _unpickle_of_zone(owner: Any, name: str) -> Any:
     zone_info: Any = getattr(sys.modules.get("zoneinfo"), "ZoneInfo", None)
     if zone_info is None or owner is not zone_info or name != "_unpickle":
         raise unsafe("builtins.getattr", "calls")
@@ -96,9 +97,9 @@ def _may_name(data: bytes) -> bool:
     return 0x93 in data or 0x82 in data or 0x83 in data or 0x84 in data
 
 
-def _check_readable(data: bytes, allowed: Mapping[str, Optional[type]]) -> None:
+def _check_readable(data: bytes, names: Names) -> None:
     try:
         if scan(data):
-            trace(data, allowed)
+            trace(data, names)
     except ValueDecodingError as error:
         raise ValueEncodingError(f"storage_mode='pickle' could not read this value back: {error}") from error

@@ -5,51 +5,48 @@ Source: https://github.com/python/cpython/blob/main/Lib/pickletools.py
 
 from __future__ import annotations
 
-from typing import Iterator, Tuple
+from typing import Iterator, Set, Tuple
 
 from ..errors import UnsafePickleError, ValueDecodingError
 
-MAX_TUPLE_DEPTH = 20_000  # hash() of nested tuples and the deallocation of some containers recurse in C, unguarded
+MAX_DEPTH = 20_000  # hash() of nested tuples and the deallocation of some containers recurse in C, unguarded
+MEMOIZE = 0x94
 
-# How far an opcode reaches: its own length if above zero, else one of these.
-_REFUSED, _SHORT, _NOTED, _STOP, _SIZE_4, _SIZE_8, _FRAME, _MEMO_1, _MEMO_4, _GLOBAL, _PERSISTENT = range(0, -11, -1)
-# What makes a stream need a trace: it names or calls something; or it shares tuples.
-_NAMES, _TUPLES, _SHARES = 1, 2, 4
+# How far an opcode reaches: its own length where that is above zero, else one of these.
+_REFUSED, _SHORT, _FRESH, _GET, _MEMOIZE, _STOP = 0, -1, -2, -3, -4, -5
+_SIZED, _FRAME, _PUT, _GET_4, _NESTS, _NAMES, _LINES, _OUTSIDE = -6, -7, -8, -9, -10, -11, -12, -13
 
-_LENGTHS = {
-    1: b"(N\x88\x89]})01aesu\x8f\x90\x94",
+_OPCODES = {
+    1: b"(N\x88\x89)01aesu\x90",
     2: b"K\x80",
     3: b"M",
     5: b"J",
     9: b"G",
+    _FRESH: b"]}\x8f",
     _SHORT: b"\x8cC\x8a",
-    _STOP: b".",
-    _SIZE_4: b"XB\x8b",
-    _SIZE_8: b"\x8d\x8e\x96",
+    _SIZED: b"XB\x8b\x8d\x8e\x96",
     _FRAME: b"\x95",
-    _MEMO_1: b"q",
-    _MEMO_4: b"r",
-    _GLOBAL: b"c",
-    _PERSISTENT: b"PQio",
+    _STOP: b".",
+    _MEMOIZE: b"\x94",
+    _PUT: b"qr",
+    _GET: b"h",
+    _GET_4: b"j",
+    _NESTS: b"t\x85\x86\x87\x91",
+    _NAMES: b"\x93R\x81\x92b\x82\x83\x84",
+    _LINES: b"c",
+    _OUTSIDE: b"PQio",
 }
-_NOTED_OPCODES = {
-    (_NAMES, 1): b"\x93R\x81\x92b",
-    (_NAMES, 2): b"\x82",
-    (_NAMES, 3): b"\x83",
-    (_NAMES, 5): b"\x84",
-    (_TUPLES, 1): b"t\x85\x86\x87\x91",
-    (_SHARES, 2): b"h",
-    (_SHARES, 5): b"j",
-}
+_ARGUMENT_BYTES = {**dict.fromkeys(b"qh\x82", 1), 0x83: 2, **dict.fromkeys(b"rj\x84XB\x8b", 4)}
+_ARGUMENT_BYTES.update(dict.fromkeys(b"\x8d\x8e\x96\x95", 8))
+
 _REACH = [_REFUSED] * 256
-_NOTE = [(0, 0)] * 256
-for _reach, _opcodes in _LENGTHS.items():
+_LENGTH = [0] * 256  # of the opcode and its argument; 0 where only the stream tells
+for _reach, _opcodes in _OPCODES.items():
     for _opcode in _opcodes:
         _REACH[_opcode] = _reach
-for _note, _opcodes in _NOTED_OPCODES.items():
-    for _opcode in _opcodes:
-        _REACH[_opcode] = _NOTED
-        _NOTE[_opcode] = _note
+        _LENGTH[_opcode] = _reach if _reach > 0 else 1 + _ARGUMENT_BYTES.get(_opcode, 0)
+        if _reach in (_SHORT, _SIZED, _LINES):
+            _LENGTH[_opcode] = 0
 
 
 def scan(data: bytes) -> bool:
@@ -60,91 +57,90 @@ def scan(data: bytes) -> bool:
 
     Raises:
         ValueDecodingError: truncated, longer than its pickle, or not protocol 2 to 5.
-        UnsafePickleError: it asks for a persistent object or one of protocol 0.
+        UnsafePickleError: it asks for a persistent object or a class in the way of protocol 0.
 
     Cost: linear in the number of opcodes.
     """
-    seen = 0
-    at = 0
+    at = memoized = 0
+    names = nests = shares = False
+    shareable: Set[int] = set()  # memo indexes of what may be a tuple
     try:
         while True:
             reach = _REACH[data[at]]
             if reach > 0:
                 at += reach
-            elif reach == _SHORT:
+                continue
+            if reach == _SHORT:
                 at += 2 + data[at + 1]
-                if data[at] == 0x94:  # MEMOIZE follows every string
-                    at += 1
-            elif reach == _NOTED:
-                note, reach = _NOTE[data[at]]
-                seen |= note
-                at += reach
+            elif reach == _FRESH:
+                at += 1
+            elif reach == _GET:
+                if data[at + 1] in shareable:
+                    shares = True
+                at += 2
+                continue
+            elif reach == _MEMOIZE:
+                shareable.add(memoized)
+                memoized += 1
+                at += 1
+                continue
             elif reach == _STOP:
                 break
             else:
-                at = _end_of_sized(data, at, reach)
-                seen |= reach == _GLOBAL
+                names = names or reach in (_NAMES, _LINES)
+                nests = nests or reach == _NESTS
+                shares = shares or reach == _PUT or (reach == _GET_4 and _argument(data, at) in shareable)
+                at = _end(data, at, reach)
+                if reach != _SIZED:
+                    continue
+            if data[at] == MEMOIZE:  # of something fresh that is no tuple
+                memoized += 1
+                at += 1
     except IndexError:
         raise ValueDecodingError("the stored pickle is truncated") from None
     if at != len(data) - 1:
         raise ValueDecodingError("the stored bytes go on after the end of their pickle")
-    return bool(seen & _NAMES) or (seen & _TUPLES != 0 and (seen & _SHARES != 0 or _may_nest_deep(data)))
+    return names or (nests and (shares or _may_nest_deep(data)))
 
 
 def opcodes(data: bytes) -> Iterator[Tuple[int, int, int]]:
-    """Yield (opcode, start and end of what follows it: argument or payload) of a stream that `scan` accepted."""
+    """Yield (opcode, start and end of its argument or payload) of a stream that `scan` accepted, STOP included."""
     at = 0
-    while True:
+    opcode = -1
+    while opcode != ord("."):
         opcode = data[at]
-        reach = _REACH[opcode]
         start = at + 1
-        if reach > 0:
-            at += reach
-        elif reach == _NOTED:
-            at += _NOTE[opcode][1]
-        elif reach == _SHORT:
+        if _LENGTH[opcode]:
+            at += _LENGTH[opcode]
+        elif _REACH[opcode] == _SHORT:
             start += 1
             at = start + data[at + 1]
-        elif reach == _STOP:
-            yield opcode, start, start
-            return
         else:
-            start += {_SIZE_4: 4, _SIZE_8: 8}.get(reach, 0)
-            at = _end_of_sized(data, at, reach)
+            start += _ARGUMENT_BYTES.get(opcode, 0)
+            at = _end(data, at, _REACH[opcode])
         yield opcode, start, at
 
 
-def _end_of_sized(data: bytes, at: int, reach: int) -> int:
-    if reach == _SIZE_4:
-        return at + 5 + int.from_bytes(data[at + 1 : at + 5], "little")
-    if reach == _SIZE_8:
-        return at + 9 + int.from_bytes(data[at + 1 : at + 9], "little")
-    if reach == _FRAME:
-        return _checked_frame(data, at)
-    if reach == _MEMO_1:
-        return _checked_memo(data[at + 1 : at + 2], at)
-    if reach == _MEMO_4:
-        return _checked_memo(data[at + 1 : at + 5], at)
-    if reach == _GLOBAL:
+def _argument(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at + 1 : at + 1 + _ARGUMENT_BYTES[data[at]]], "little")
+
+
+def _end(data: bytes, at: int, reach: int) -> int:
+    """Return where the next opcode begins; an end beyond the stream is noticed there."""
+    if reach == _LINES:
         return _end_of_line(data, _end_of_line(data, at))
-    opcode = data[at : at + 1]
-    if reach == _PERSISTENT:
-        raise UnsafePickleError(f"the stored pickle has opcode {opcode!r}, which asks for an object from outside it")
-    raise ValueDecodingError(f"the stored bytes are no pickle of protocol 2 to 5: they have opcode {opcode!r}")
-
-
-def _checked_frame(data: bytes, at: int) -> int:
-    start = at + 9
-    if start + int.from_bytes(data[at + 1 : start], "little") > len(data):
+    end = at + 1 + _ARGUMENT_BYTES.get(data[at], 0)
+    if reach == _SIZED:
+        end += _argument(data, at)
+    elif reach == _FRAME and end + _argument(data, at) > len(data):
         raise IndexError
-    return start
-
-
-def _checked_memo(index: bytes, at: int) -> int:
-    """Refuse an index above the number of opcodes so far: loading allocates twice as many slots as the index says."""
-    if int.from_bytes(index, "little") > at:
+    elif reach == _PUT and _argument(data, at) > at:  # more than opcodes so far: loading allocates two slots for each
         raise ValueDecodingError("the stored pickle has a memo index beyond its length")
-    return at + 1 + len(index)
+    elif reach == _OUTSIDE:
+        raise UnsafePickleError(f"the stored pickle has opcode {chr(data[at])!r}, which asks for something outside it")
+    elif reach == _REFUSED:
+        raise ValueDecodingError(f"the stored bytes are no pickle of protocol 2 to 5: opcode 0x{data[at]:02x}")
+    return end
 
 
 def _end_of_line(data: bytes, at: int) -> int:
@@ -155,5 +151,5 @@ def _end_of_line(data: bytes, at: int) -> int:
 
 
 def _may_nest_deep(data: bytes) -> bool:
-    """Tell whether there are so many bytes that might be opcodes of tuples."""
-    return len(data) > MAX_TUPLE_DEPTH and sum(map(data.count, b"t\x85\x86\x87\x91")) > MAX_TUPLE_DEPTH
+    """Tell whether so many bytes might be opcodes that nest."""
+    return len(data) > MAX_DEPTH and sum(map(data.count, _OPCODES[_NESTS])) > MAX_DEPTH

@@ -1,18 +1,17 @@
 """Trace a pickle without loading it: what it names, calls and fills, and how costly its keys are to hash.
 
 The tracer follows the stack, the marks and the memo exactly as the unpickler would, but holds kinds in place of
-objects. Pickling itself writes no stream that it refuses, but for globals that are not allowed: so a value that was
-accepted can be read back.
+objects. Pickling writes no stream that it refuses, but for globals that are not allowed: so a value that was accepted
+can be read back.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from ..errors import UnsafePickleError, ValueDecodingError
 from .pickle_globals import SAFE, Safe, canonical, unsafe
-from .pickle_opcodes import MAX_TUPLE_DEPTH, opcodes
+from .pickle_opcodes import MAX_DEPTH, opcodes
 
 MAX_HASHED = 10**9  # nodes visited to hash all keys: seconds; without sharing it is less than the length of the stream
 MAX_SHARED_ARGS = 2**14  # weight of the arguments of a safe call (a str: one per 64 bytes) where they share parts
@@ -23,23 +22,59 @@ class _Item:
     """What stands for an object.
 
     `kind` is one letter. Scalars: N None, B bool, i int, f float, s str, b bytes, a bytearray. Containers: l list,
-    d dict, e set, z frozenset, t tuple, E the empty tuple, A a tuple that holds a safe class (for a call only).
+    d dict, e set, z frozenset, t tuple, E the empty tuple, A a tuple that holds a safe class (good for a call only).
     c: a safe global, v: one that ``pickle_allow`` names, too, u: one that it alone names; o: what a safe one gave,
     x: what an allowed one gave.
     """
 
-    __slots__ = ("children", "closed", "depth", "fragile", "kind", "name", "rule", "span", "takes", "weight")
+    __slots__ = ("kind",)
 
-    def __init__(self, kind: str, depth: int = 0, weight: int = 1, name: str = "", rule: Optional[Safe] = None) -> None:
+    depth = 0  # of nested tuples, calls and fragile containers
+    weight = 1  # nodes, shared ones as often as they occur
+    name = ""
+    children: Sequence[_Item] = ()
+
+    def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.depth = depth  # of nested tuples, calls and fragile containers
-        self.weight = weight  # nodes, shared ones as often as they occur
+
+
+class _Text(_Item):
+    """A str of the stream."""
+
+    __slots__ = ("end", "start", "weight")
+
+    def __init__(self, start: int, end: int) -> None:
+        self.kind = "s"
+        self.start = start
+        self.end = end
+        self.weight = 1 + (end - start) // 64
+
+
+class _Nest(_Item):
+    """A tuple or frozenset of items."""
+
+    __slots__ = ("children", "depth", "weight")
+
+    def __init__(self, kind: str, children: Sequence[_Item]) -> None:
+        depth = weight = 0
+        for item in children:
+            weight += item.weight
+            depth = max(depth, item.depth)
+        self.kind = kind
+        self.children = children
+        self.depth = _checked_depth(depth + 1)
+        self.weight = min(weight + 1, _HEAVY)
+
+
+class _Named(_Nest):
+    """A global, or an object that a call of it gave."""
+
+    __slots__ = ("closed", "name", "rule")
+
+    def __init__(self, kind: str, name: str, rule: Optional[Safe] = None, arguments: Sequence[_Item] = ()) -> None:
+        super().__init__(kind, arguments)
         self.name = name
         self.rule = rule
-        self.takes = rule.takes if rule and kind == "o" else ()
-        self.fragile = rule is not None and rule.fragile and kind == "o"
-        self.children: Sequence[_Item] = ()
-        self.span = (0, 0)  # of a str: where its text is
         self.closed = False  # put into a fragile container
 
 
@@ -61,18 +96,30 @@ _CONSTANTS = {
 }
 
 
-def trace(data: bytes, allowed: Mapping[str, Optional[type]]) -> None:
+Names = Mapping[str, _Named]
+
+
+def traceable(allowed: Iterable[str]) -> Names:
+    """Return what may be named, for `trace`: the safe globals and the allowed names."""
+    names = {name: _Named("u", name) for name in allowed}
+    for name, rule in SAFE.items():
+        names[name] = _Named("o" if rule.is_object else "v" if name in names else "c", name, rule)
+    return names
+
+
+def trace(data: bytes, names: Names) -> None:
     """Refuse a stream (one that `pickle_opcodes.scan` accepted) that is not safe to load.
 
     Raises:
         UnsafePickleError: it names a global that is not allowed, or uses a safe one in an unsafe way.
         ValueDecodingError: it is broken, or its keys would take too long to hash.
     """
-    tracer = _Tracer(data, allowed)
+    tracer = _Tracer(data, names)
     try:
         for opcode, start, end in opcodes(data):
-            if opcode in _CONSTANTS:
-                tracer.stack.append(_CONSTANTS[opcode])
+            constant = _CONSTANTS.get(opcode)
+            if constant is not None:
+                tracer.stack.append(constant)
             elif opcode in _STEPS:
                 _STEPS[opcode](tracer)
             else:
@@ -82,9 +129,9 @@ def trace(data: bytes, allowed: Mapping[str, Optional[type]]) -> None:
 
 
 class _Tracer:
-    def __init__(self, data: bytes, allowed: Mapping[str, Optional[type]]) -> None:
+    def __init__(self, data: bytes, names: Names) -> None:
         self.data = data
-        self.allowed = allowed
+        self.names = names
         self.stack: List[_Item] = []
         self.below_marks: List[List[_Item]] = []
         self.memo: Dict[int, _Item] = {}
@@ -106,6 +153,13 @@ class _Tracer:
         else:
             self.pop_to_mark()
 
+    def take(self, count: int) -> List[_Item]:
+        items = self.stack[-count:]
+        if len(items) < count:
+            raise IndexError
+        del self.stack[-count:]
+        return items
+
     def memoize(self) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
 
@@ -118,99 +172,71 @@ class _Tracer:
     # Strings and tuples
 
     def string(self, start: int, end: int) -> None:
-        item = _Item("s", weight=1 + (end - start) // 64)
-        item.span = (start, end)
-        self.stack.append(item)
+        self.stack.append(_Text(start, end))
 
     def text(self, item: _Item) -> str:
-        start, end = item.span
-        return self.data[start:end].decode()
+        if not isinstance(item, _Text):
+            raise ValueDecodingError("the stored pickle is broken: it names a global by something that is no str")
+        return self.data[item.start : item.end].decode()
 
-    def tuple_of(self, items: List[_Item]) -> None:
-        for_a_call = any(item.kind == "c" for item in items)
-        if not for_a_call:
-            self.check_data(items)
-        self.stack.append(_nest("A" if for_a_call else "t", items))
-
-    def tuple_1(self) -> None:
-        self.tuple_of([self.stack.pop()])
-
-    def tuple_2(self) -> None:
-        self.tuple_of([self.stack.pop() for _ in range(2)][::-1])
-
-    def tuple_3(self) -> None:
-        self.tuple_of([self.stack.pop() for _ in range(3)][::-1])
-
-    def tuple_to_mark(self) -> None:
-        self.tuple_of(self.pop_to_mark())
+    def make_tuple(self, items: List[_Item]) -> None:
+        kind = "t"
+        for item in items:
+            if item.kind == "c":
+                kind = "A"
+            elif item.kind == "A":
+                self.check_data(items)
+        self.stack.append(_Nest(kind, items))
 
     # Filling
-
-    def append(self) -> None:
-        self.fill("append", [self.stack.pop()])
-
-    def appends(self) -> None:
-        self.fill("append", self.pop_to_mark())
-
-    def setitem(self) -> None:
-        self.fill_mapping([self.stack.pop() for _ in range(2)][::-1])
-
-    def setitems(self) -> None:
-        self.fill_mapping(self.pop_to_mark())
-
-    def fill_mapping(self, items: List[_Item]) -> None:
-        self.check_hash(items[::2])
-        self.fill("setitem", items)
-
-    def additems(self) -> None:
-        items = self.pop_to_mark()
-        self.check_hash(items)
-        self.fill("additems", items)
-
-    def frozenset(self) -> None:
-        items = self.pop_to_mark()
-        self.check_data(items)
-        self.check_hash(items)
-        self.stack.append(_nest("z", items))
 
     def fill(self, how: str, items: List[_Item]) -> None:
         target = self.stack[-1]
         self.check_data(items)
         if target.kind in ("x", _FILLED_BY[how]):
             return
-        if target.kind != "o" or how not in target.takes:
+        rule = target.rule if isinstance(target, _Named) and target.kind == "o" else None
+        if rule is None or how not in rule.takes:
             raise UnsafePickleError(f"the pickle fills {target.name or 'an object'} in a way that no pickling does")
-        if target.fragile:
+        if rule.fragile:
             self.check_chain(target, items)
 
+    def fill_mapping(self, items: List[_Item]) -> None:
+        self.check_hash(items[::2])
+        self.fill("setitem", items)
+
+    def fill_set(self, items: List[_Item]) -> None:
+        self.check_hash(items)
+        self.fill("additem", items)
+
+    def make_frozenset(self, items: List[_Item]) -> None:
+        self.check_data(items)
+        self.check_hash(items)
+        self.stack.append(_Nest("z", items))
+
     def build(self) -> None:
-        state = self.stack.pop()
-        target = self.stack[-1]
+        state, target = self.stack.pop(), self.stack[-1]
         self.check_data([state])
-        if target.kind != "x" and not (target.kind == "o" and "build" in target.takes and state.kind == "d"):
+        rule = target.rule if isinstance(target, _Named) and target.kind == "o" else None
+        if target.kind != "x" and not (rule and "build" in rule.takes and state.kind == "d"):
             raise unsafe(target.name or "an object", "sets attributes of")
 
     # Globals and calls
 
-    def global_(self, start: int, end: int) -> None:
-        module, name = self.data[start : end - 1].decode().split("\n")
-        self.push_global(module, name)
-
-    def stack_global(self) -> None:
-        name, module = self.stack.pop(), self.stack.pop()
-        self.push_global(self.text(module), self.text(name))
-
-    def push_global(self, module: str, name: str) -> None:
+    def name_global(self, module: str, name: str) -> None:
         full_name = canonical(f"{module}.{name}")
-        rule = SAFE.get(full_name)
-        if rule is None and full_name not in self.allowed:
-            raise unsafe(full_name)
-        if rule is None:
-            self.stack.append(_Item("u", name=full_name))
-        elif rule.is_object:
-            self.stack.append(_Item("o", name=full_name))
-        else:
-            self.stack.append(_Item("v" if full_name in self.allowed else "c", name=full_name, rule=rule))
+        known = self.names.get(full_name)
+        if known is None:
+            raise unsafe(full_name, "names")
+        self.stack.append(known)
+
+    def global_in_lines(self, start: int, end: int) -> None:
+        module, name, _ = self.data[start:end].decode().split("\n")
+        self.name_global(module, name)
+
+    def global_of_stack(self) -> None:
+        module, name = self.take(2)
+        self.name_global(self.text(module), self.text(name))
 
     def extension(self, start: int, end: int) -> None:
         raise UnsafePickleError(
@@ -218,116 +244,102 @@ class _Tracer:
         )
 
     def reduce(self) -> None:
-        arguments, function = self.stack.pop(), self.stack.pop()
-        if function.rule is not None and function.kind in "cv":
-            self.stack.append(self.safe_call(function, function.rule, arguments))
+        function, arguments = self.take(2)
+        if isinstance(function, _Named) and function.kind in "cv" and function.rule:
+            self.stack.append(self.safe_call(function.name, function.rule, arguments))
         else:
             self.allowed_call(function, [arguments])
 
-    def safe_call(self, function: _Item, rule: Safe, arguments: _Item) -> _Item:
-        kinds = "".join(item.kind for item in arguments.children).replace("v", "c")
-        classes = {item.name for item in arguments.children if item.kind in "cv"}
-        texts = [item for item in arguments.children if item.kind == "s"] if rule.text else []
+    def safe_call(self, name: str, rule: Safe, arguments: _Item) -> _Item:
+        kinds = "".join([item.kind for item in arguments.children])
         if (
             rule.args is None
             or arguments.kind not in "tAE"
-            or not re.fullmatch(rule.args, kinds)
-            or not classes <= rule.classes
-            or not all(re.fullmatch(rule.text or "", self.text(item), re.ASCII) for item in texts)
+            or not rule.args.fullmatch(kinds)
+            or (rule.classes and not rule.classes.issuperset(i.name for i in arguments.children if i.kind in "cv"))
+            or (rule.text and not all(rule.text.fullmatch(self.text(i)) for i in arguments.children if i.kind == "s"))
             or arguments.weight > max(MAX_SHARED_ARGS, len(self.data))
         ):
-            raise unsafe(function.name, "calls")
-        if rule.gives:
-            return _Item("c", name=function.name, rule=rule.gives)
-        return _nest("o", [arguments], function.name, rule)
+            raise unsafe(name, "calls")
+        return _Named("c", name, rule.gives) if rule.gives else _Named("o", name, rule, [arguments])
 
     def new(self) -> None:
-        arguments, function = self.stack.pop(), self.stack.pop()
-        if function.rule is not None and function.rule.new and arguments.kind == "E":
-            self.stack.append(_nest("o", [], function.name, function.rule))
+        function, arguments = self.take(2)
+        if isinstance(function, _Named) and function.rule and function.rule.new and arguments.kind == "E":
+            self.stack.append(_Named("o", function.name, function.rule))
         else:
             self.allowed_call(function, [arguments])
 
     def new_with_keywords(self) -> None:
-        keywords, arguments, function = self.stack.pop(), self.stack.pop(), self.stack.pop()
-        self.allowed_call(function, [arguments, keywords])
+        function, *arguments = self.take(3)
+        self.allowed_call(function, arguments)
 
     def allowed_call(self, function: _Item, arguments: List[_Item]) -> None:
         if function.kind != "u":
             raise unsafe(function.name or "an object", "calls")
         self.check_data(arguments)
-        self.stack.append(_nest("x", arguments, function.name))
-
-    def stop(self) -> None:
-        self.check_data([self.stack[-1]])
+        self.stack.append(_Named("x", function.name, None, arguments))
 
     # Checks
 
     def check_data(self, items: List[_Item]) -> None:
-        """Refuse a safe class as data: it could be filled, and pickle_allow can let it in."""
+        """Refuse a safe class as a value: only the calls above were thought through."""
         for item in items:
             if item.kind in "cA":
                 name = next((part.name for part in item.children if part.kind == "c"), item.name)
                 raise unsafe(name, "holds, as a value,")
 
     def check_hash(self, items: List[_Item]) -> None:
-        self.hashed += sum(item.weight for item in items)
+        self.hashed += sum([item.weight for item in items])
         if self.hashed > MAX_HASHED:
             raise ValueDecodingError("the pickle has keys that would take too long to hash")
 
     def check_chain(self, target: _Item, items: List[_Item]) -> None:
-        """Bound chains of fragile containers; pickling finishes one before it puts it into another (but in a cycle)."""
+        """Bound chains of fragile containers; pickling fills one before it puts it into another (but in a cycle)."""
         for item in items:
-            if item.fragile:
+            if isinstance(item, _Named) and item.kind == "o" and item.rule and item.rule.fragile:
+                assert isinstance(target, _Named)
                 if target.closed:
                     raise ValueDecodingError("the pickle has deques or defaultdicts that hold each other in a cycle")
                 target.depth = _checked_depth(max(target.depth, item.depth + 1))
                 item.closed = True
 
 
-def _nest(kind: str, items: List[_Item], name: str = "", rule: Optional[Safe] = None) -> _Item:
-    depth = _checked_depth(1 + max([item.depth for item in items], default=0))
-    weight = min(1 + sum([item.weight for item in items]), _HEAVY)
-    outer = _Item(kind, depth, weight, name, rule)
-    outer.children = items
-    return outer
-
-
 def _checked_depth(depth: int) -> int:
-    if depth > MAX_TUPLE_DEPTH:
-        raise ValueDecodingError(f"the pickle nests deeper than {MAX_TUPLE_DEPTH} levels")
+    if depth > MAX_DEPTH:
+        raise ValueDecodingError(f"the pickle nests deeper than {MAX_DEPTH} levels")
     return depth
 
 
-_FILLED_BY = {"append": "l", "setitem": "d", "additems": "e"}
+_FILLED_BY = {"append": "l", "setitem": "d", "additem": "e"}
 
 _STEPS: Dict[int, Callable[[_Tracer], object]] = {
     ord("("): _Tracer.mark,
     ord("0"): _Tracer.pop,
     ord("1"): _Tracer.pop_to_mark,
     0x94: _Tracer.memoize,
-    0x85: _Tracer.tuple_1,
-    0x86: _Tracer.tuple_2,
-    0x87: _Tracer.tuple_3,
-    ord("t"): _Tracer.tuple_to_mark,
-    ord("a"): _Tracer.append,
-    ord("e"): _Tracer.appends,
-    ord("s"): _Tracer.setitem,
-    ord("u"): _Tracer.setitems,
-    0x90: _Tracer.additems,
-    0x91: _Tracer.frozenset,
+    0x85: lambda tracer: tracer.make_tuple(tracer.take(1)),
+    0x86: lambda tracer: tracer.make_tuple(tracer.take(2)),
+    0x87: lambda tracer: tracer.make_tuple(tracer.take(3)),
+    ord("t"): lambda tracer: tracer.make_tuple(tracer.pop_to_mark()),
+    ord("a"): lambda tracer: tracer.fill("append", tracer.take(1)),
+    ord("e"): lambda tracer: tracer.fill("append", tracer.pop_to_mark()),
+    ord("s"): lambda tracer: tracer.fill_mapping(tracer.take(2)),
+    ord("u"): lambda tracer: tracer.fill_mapping(tracer.pop_to_mark()),
+    0x90: lambda tracer: tracer.fill_set(tracer.pop_to_mark()),
+    0x91: lambda tracer: tracer.make_frozenset(tracer.pop_to_mark()),
     ord("b"): _Tracer.build,
-    0x93: _Tracer.stack_global,
+    0x93: _Tracer.global_of_stack,
     ord("R"): _Tracer.reduce,
     0x81: _Tracer.new,
     0x92: _Tracer.new_with_keywords,
-    ord("."): _Tracer.stop,
+    ord("."): lambda tracer: tracer.check_data(tracer.take(1)),
 }
 _STEPS_WITH_ARGUMENT: Dict[int, Callable[[_Tracer, int, int], None]] = {
-    **dict.fromkeys(b"q\x72", _Tracer.put),
-    **dict.fromkeys(b"h\x6a", _Tracer.get),
+    **dict.fromkeys(b"qr", _Tracer.put),
+    **dict.fromkeys(b"hj", _Tracer.get),
     **dict.fromkeys(b"\x8cX\x8d", _Tracer.string),
     **dict.fromkeys(b"\x82\x83\x84", _Tracer.extension),
     **dict.fromkeys(b"\x80\x95", lambda tracer, start, end: None),  # PROTO, FRAME
-    ord("c"): _Tracer.global_,
+    ord("c"): _Tracer.global_in_lines,
 }

@@ -121,7 +121,7 @@ class FileEngine:
             else:
                 op.finish([home[key] if key in home else values.get(key) for key in keys])
 
-        self._fetch_cold(table, cold, answer)
+        op.before_wait(self._fetch_cold(table, cold, answer, may_use_loop=True))
         return op
 
     def _look_up(self, key: Key, epoch: Optional[int], home: Dict[str, Optional[bytes]]) -> bool:
@@ -132,8 +132,13 @@ class FileEngine:
         return value is not None
 
     def _fetch_cold(
-        self, table: str, keys: Sequence[str], answer: Callable[[Mapping[str, bytes], Optional[Exception]], None]
-    ) -> None:
+        self,
+        table: str,
+        keys: Sequence[str],
+        answer: Callable[[Mapping[str, bytes], Optional[Exception]], None],
+        *,
+        may_use_loop: bool,
+    ) -> Optional[Callable[[], None]]:
         """Read keys from the file and keep them, unless a newer value was published meanwhile; under the lock."""
         self._misses += len(keys)
         self._cold_reads += 1
@@ -148,7 +153,7 @@ class FileEngine:
                         self._cache.put((table, key), values[key], epoch)
             answer(values, None if error is None else self._reader_error(error))
 
-        self._reader.fetch(list(_select_keys(table, keys)), fetched)
+        return self._reader.fetch(_select_keys(table, keys), fetched, may_use_loop=may_use_loop)
 
     def _reader_error(self, error: Exception) -> Exception:
         translated = translate(error, self._opening.path)
@@ -192,7 +197,7 @@ class FileEngine:
             else:
                 op.finish(result(pages[0]))
 
-        self._reader.fetch([query], answer)
+        op.before_wait(self._reader.fetch([query], answer, may_use_loop=True))
 
     # ---- writing ---------------------------------------------------------------------------------------
 
@@ -251,6 +256,7 @@ class FileEngine:
             "last_error": self._last_error,
             "cold_inline": 0,
             "cold_thread": self._cold_reads,
+            **(self._reader.stats() if self._state == "open" else {}),
         }
 
     def inject(

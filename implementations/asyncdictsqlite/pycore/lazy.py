@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from functools import partial
 from typing import Any, Callable, Deque, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import AsyncDictError, DurabilityUnknownError, FlushFailedError
@@ -246,7 +247,8 @@ class LazyEngine(FileEngine):
                 self._run_gated()
 
         for table in cold:
-            self._fetch_cold(table, cold[table], lambda values, error, table=table: came_home(table, values, error))  # type: ignore[misc]
+            # Not on a loop: a sync call that queues behind may block it.
+            self._fetch_cold(table, cold[table], partial(came_home, table), may_use_loop=False)
 
     def _run_gated(self) -> None:
         while self._gated and self._gated[0].ready:

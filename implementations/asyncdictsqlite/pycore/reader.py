@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Callable, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 Rows = List[Tuple[Any, ...]]
 Answer = Callable[[Optional[List[Rows]], Optional[Exception]], None]
@@ -20,8 +20,19 @@ class Query(NamedTuple):
 class Reader(Protocol):
     """Runs queries away from the loop's thread."""
 
-    def fetch(self, queries: Sequence[Query], answer: Answer) -> None:
-        """Run the queries in one read transaction, then call `answer(rows of each, error)` once, from any thread."""
+    def fetch(self, queries: Sequence[Query], answer: Answer, *, may_use_loop: bool) -> Optional[Callable[[], None]]:
+        """Run the queries, then call `answer(rows of each, error)` once, from any thread.
+
+        Args:
+            may_use_loop: the running loop, if there is one, may carry the work.
+
+        Returns:
+            None, or what a thread that is about to block for the answer must call first: the loop may be its own.
+        """
+        ...
+
+    def stats(self) -> Dict[str, int]:
+        """Tell counters of its own."""
         ...
 
     def close(self) -> None:

@@ -48,10 +48,9 @@ class Switches:
         self._writer_fault = writer_fault
         self.commit_after = commit_after
 
-    def delay_reader(self) -> None:
-        """Sleep a share of the reader's delay."""
-        if self._reader_delay_s:
-            time.sleep(self._random.random() * self._reader_delay_s)
+    def reader_delay_s(self) -> float:
+        """Return a share of the reader's delay, to be slept."""
+        return self._random.random() * self._reader_delay_s if self._reader_delay_s else 0.0
 
     def delay_writer(self) -> None:
         """Sleep a share of the writer's delay."""

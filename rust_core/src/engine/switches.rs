@@ -60,9 +60,13 @@ impl Injected {
         self.armed.store(true, Ordering::Release);
     }
 
+    pub fn is_armed(&self) -> bool {
+        self.armed.load(Ordering::Acquire)
+    }
+
     /// Sleep a random share of the longest delay of this place.
     pub fn delay(&self, place: Place) {
-        if !self.armed.load(Ordering::Acquire) {
+        if !self.is_armed() {
             return;
         }
         let mut state = self.lock();
@@ -79,7 +83,7 @@ impl Injected {
 
     /// Count one job or transaction; tells the fault that is due.
     pub fn fault(&self, place: Place) -> Option<Fault> {
-        if !self.armed.load(Ordering::Acquire) {
+        if !self.is_armed() {
             return None;
         }
         let mut state = self.lock();

@@ -28,6 +28,10 @@ impl Header {
         Self(NOTHING.as_ptr())
     }
 
+    pub fn is_nothing(self) -> bool {
+        self.0 == NOTHING.as_ptr()
+    }
+
     pub fn from_address(address: *mut AtomicU64) -> Self {
         Self(address)
     }

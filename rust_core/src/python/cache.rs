@@ -9,8 +9,8 @@ use super::reference::Ref;
 use hashbrown::HashTable;
 use std::cell::Cell;
 
-/// What an entry costs beside its key and value.
-const ENTRY_BYTES: usize = 120;
+/// What an entry counts beside its key and value.
+pub const ENTRY_BYTES: usize = 120;
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +50,10 @@ pub struct Entry {
 impl Entry {
     fn bytes(&self) -> usize {
         self.kept.size_bytes + self.key_bytes as usize + ENTRY_BYTES
+    }
+
+    pub fn key_bytes(&self) -> usize {
+        self.key_bytes as usize
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! persist_mode="memory": the memory is the data.
-use super::cache::{Cache, State};
+use super::cache::{ENTRY_BYTES, State};
 use super::core::{Core, Phase};
-use super::decide::{Decision, decide};
+use super::decide::{Decision, Homes, decide};
 use super::engine::Engine;
 use super::job::{Change, Commit};
 use super::reference::Ref;
@@ -34,7 +34,7 @@ pub fn no_backup(py: Python<'_>) -> PyErr {
 pub fn commit(engine: &Bound<'_, Engine>, commit: Commit) -> PyResult<Ref> {
     let py = engine.py();
     let core = engine.get().core(py);
-    let decision = decide(core, &commit.changes, &[], commit.wants_old);
+    let decision = decide(core, &commit.changes, &Homes::default(), commit.wants_old);
     if !core.options.evict && overflows(core, &commit.changes, &decision) {
         let (entries, bytes) = (core.cache.len(), core.cache.bytes);
         let message = format!(
@@ -84,7 +84,7 @@ fn overflows(core: &Core, changes: &[Change], decision: &Decision) -> bool {
         if change.kind != Kind::Delete {
             let size = super::job::bytes(change.value.as_ref()).len();
             entries += 1;
-            bytes += (size + key.bytes().len() + Cache::ENTRY_BYTES) as isize;
+            bytes += (size + key.bytes().len() + ENTRY_BYTES) as isize;
         }
     }
     (entries > 0 || bytes > 0) && core.cache.would_overflow(entries, bytes)

@@ -1,0 +1,66 @@
+"""Ours: the backends of asyncdictsqlite, each in its own worker process."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Mapping
+
+from harness.contenders.contender import Configuration, Contender, Durability, Face
+
+_CONFIGURATIONS = {
+    "writethrough-full": Configuration(Durability.SYNCED, {"persist_mode": "writethrough", "synchronous": "full"}),
+    "writethrough-normal": Configuration(Durability.KILL, {"persist_mode": "writethrough", "synchronous": "normal"}),
+    "lazy": Configuration(Durability.VOLATILE, {"persist_mode": "lazy"}),
+    "memory": Configuration(Durability.VOLATILE, {"persist_mode": "memory"}),
+}
+
+
+class Backend(Contender):
+    """One backend; ``storage_mode="bytes"``, because the values of the workloads are bytes."""
+
+    package = "asyncdictsqlite"
+    page = "README.md"
+    face = Face.ASYNC
+    configurations = _CONFIGURATIONS
+
+    async def open(self, folder: str, options: Mapping[str, Any]) -> Any:
+        from asyncdictsqlite import AsyncDictSQLite
+
+        chosen = {"storage_mode": "bytes", **options}
+        store = AsyncDictSQLite(os.path.join(folder, "store.db"), backend=self.name, **chosen)
+        await store.aopen()
+        return store
+
+    async def close(self, store: Any) -> None:
+        await store.aclose()
+
+    def counters(self, store: Any) -> Dict[str, int]:
+        stats = store.stats()
+        return {name: int(stats[name]) for name in ("commits", "writes") if name in stats}
+
+
+class Rust(Backend):
+    """The extension, with its own SQLite."""
+
+    name = "rust"
+    module = "asyncdictsqlite._rust"
+
+    def versions(self) -> Dict[str, str]:
+        from asyncdictsqlite import _rust
+
+        return {**super().versions(), "sqlite": _rust.sqlite_version()}
+
+
+class Threads(Backend):
+    """The standard library's sqlite3 in threads."""
+
+    name = "threads"
+    module = "asyncdictsqlite"
+
+    def versions(self) -> Dict[str, str]:
+        import sqlite3
+
+        return {**super().versions(), "sqlite": sqlite3.sqlite_version}
+
+
+CONTENDERS = (Rust(), Threads())

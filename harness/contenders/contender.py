@@ -1,0 +1,75 @@
+"""What a contender is: a store that somebody may choose, how it is set up, and what it promises."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from importlib import metadata, util
+from typing import Any, ClassVar, Dict, Mapping, Optional
+
+
+class Durability(enum.Enum):
+    """What an acknowledged write survives. Numbers of different classes do not compare."""
+
+    VOLATILE = "volatile"
+    KILL = "survives a kill"
+    SYNCED = "synced before acknowledgement"
+
+
+class Face(enum.Enum):
+    """How the store is called: it chooses the twin of the body."""
+
+    ASYNC = "async"
+    SYNC = "sync, in-thread"
+    CONTROL = "control"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One way to set a contender up; the options are printed and recorded as they are given."""
+
+    durability: Durability
+    options: Mapping[str, Any]
+
+
+class Contender:
+    """One store; imports of its package belong into the methods, which run in a worker process only.
+
+    Attributes:
+        package: what pip installs; empty where the interpreter brings it.
+        module: what must be there to import.
+        page: where the configurations come from.
+    """
+
+    name: ClassVar[str]
+    package: ClassVar[str]
+    module: ClassVar[str]
+    page: ClassVar[str]
+    face: ClassVar[Face]
+    configurations: ClassVar[Mapping[str, Configuration]]
+
+    async def open(self, folder: str, options: Mapping[str, Any]) -> Any:
+        """Open the store on its own files in ``folder``."""
+        raise NotImplementedError
+
+    async def close(self, store: Any) -> None:
+        """Close it; what it holds is on disk after that, as far as it keeps anything."""
+        raise NotImplementedError
+
+    def counters(self, store: Any) -> Dict[str, int]:
+        """Return what the store itself counts (commits, writes): only differences are used."""
+        return {}
+
+    def versions(self) -> Dict[str, str]:
+        """Return the versions that may explain a number."""
+        return {self.package: metadata.version(self.package)} if self.package else {}
+
+    def missing(self) -> Optional[str]:
+        """Say in one line what to install, or None if it is there."""
+        try:
+            found = util.find_spec(self.module)
+        except ImportError:
+            found = None
+        if found is not None:
+            return None
+        return f"{self.name}: the package {self.package} is not installed: python -m pip install {self.package}"

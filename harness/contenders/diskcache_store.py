@@ -1,0 +1,57 @@
+"""diskcache.Cache, in-thread: its defaults, and the same with every commit synced.
+
+Values of 32 KiB and more go to files of their own, which it never syncs: the synced configuration keeps them in the database.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+
+from harness.contenders.contender import Configuration, Contender, Durability, Face
+
+
+class Store:
+    """A cache with its own batch form: a transaction round single calls."""
+
+    def __init__(self, cache: Any) -> None:
+        self.cache = cache
+        self.get = cache.get
+        self.set = cache.set
+
+    def batch_get(self, keys: Iterable[str]) -> List[Optional[bytes]]:
+        with self.cache.transact():
+            return [self.cache.get(key) for key in keys]
+
+    def batch_set(self, items: Iterable[Tuple[str, bytes]]) -> None:
+        with self.cache.transact():
+            for key, value in items:
+                self.cache.set(key, value)
+
+
+class DiskCache(Contender):
+    """A cache on disk with eviction."""
+
+    name = "diskcache"
+    package = "diskcache"
+    module = "diskcache"
+    page = "https://grantjenks.com/docs/diskcache/tutorial.html#settings"
+    face = Face.SYNC
+    configurations = {
+        "default": Configuration(Durability.KILL, {}),
+        "full": Configuration(Durability.SYNCED, {"sqlite_synchronous": 2, "disk_min_file_size": 2**30}),
+    }
+
+    async def open(self, folder: str, options: Mapping[str, Any]) -> Store:
+        import diskcache
+
+        return Store(diskcache.Cache(folder, **options))
+
+    async def close(self, store: Store) -> None:
+        store.cache.close()
+
+    def versions(self) -> Dict[str, str]:
+        return {**super().versions(), "sqlite": sqlite3.sqlite_version}
+
+
+CONTENDERS = (DiskCache(),)

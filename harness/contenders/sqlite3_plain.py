@@ -1,0 +1,68 @@
+"""The standard library's sqlite3, in-thread, one commit per write: what everybody has."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+
+from harness.contenders.contender import Configuration, Contender, Durability, Face
+
+CREATE = "CREATE TABLE IF NOT EXISTS main (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL)"
+GET = "SELECT value FROM main WHERE key = ?"
+PUT = "INSERT INTO main VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+CONFIGURATIONS = {
+    "wal-full": Configuration(Durability.SYNCED, {"journal_mode": "wal", "synchronous": "full"}),
+    "wal-normal": Configuration(Durability.KILL, {"journal_mode": "wal", "synchronous": "normal"}),
+}
+
+
+class Store:
+    """A key/value table over one connection in autocommit."""
+
+    def __init__(self, path: str, pragmas: Mapping[str, Any]) -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        for name, value in pragmas.items():
+            self.connection.execute(f"PRAGMA {name} = {value}")
+        self.connection.execute(CREATE)
+
+    def get(self, key: str) -> Optional[bytes]:
+        row = self.connection.execute(GET, (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def set(self, key: str, value: bytes) -> None:
+        self.connection.execute(PUT, (key, value))
+
+    def batch_get(self, keys: Iterable[str]) -> List[Optional[bytes]]:
+        return [self.get(key) for key in keys]
+
+    def batch_set(self, items: Iterable[Tuple[str, bytes]]) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.connection.executemany(PUT, items)
+        self.connection.execute("COMMIT")
+
+
+class Sqlite3(Contender):
+    """Plain SQL by hand."""
+
+    name = "sqlite3"
+    package = ""
+    module = "sqlite3"
+    page = "https://www.sqlite.org/pragma.html#pragma_synchronous"
+    face = Face.SYNC
+    configurations = {
+        "default-journal": Configuration(Durability.SYNCED, {"journal_mode": "delete", "synchronous": "full"}),
+        **CONFIGURATIONS,
+    }
+
+    async def open(self, folder: str, options: Mapping[str, Any]) -> Store:
+        return Store(os.path.join(folder, "store.db"), options)
+
+    async def close(self, store: Store) -> None:
+        store.connection.close()
+
+    def versions(self) -> Dict[str, str]:
+        return {"sqlite": sqlite3.sqlite_version}
+
+
+CONTENDERS = (Sqlite3(),)

@@ -1,0 +1,28 @@
+"""Exact counts beside the time: syncs, write calls and written bytes of the process, and what the store counts itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, Mapping
+
+from harness.measure import syncs
+
+_IO = Path("/proc/self/io")
+_NAMES = {"syscw": "write_calls", "wchar": "written_bytes"}
+
+
+def process_counters() -> Dict[str, int]:
+    """Return the counts of this process so far; what the system does not count is not in it."""
+    counters: Dict[str, int] = {}
+    if _IO.exists():
+        fields = dict(line.split(": ") for line in _IO.read_text().splitlines())
+        counters.update({name: int(fields[field]) for field, name in _NAMES.items()})
+    calls = syncs.counted()
+    if calls is not None:
+        counters.update(calls, syncs=sum(calls.values()))
+    return counters
+
+
+def difference(after: Mapping[str, int], before: Mapping[str, int]) -> Dict[str, int]:
+    """Return what was counted in between."""
+    return {name: after[name] - before[name] for name in after if name in before}

@@ -1,0 +1,47 @@
+//! Connections, opened the way the contract wants them.
+use super::api::{Settings, Synchronous};
+use rusqlite::{Connection, OpenFlags};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Open the file of these settings; it is there already.
+pub fn open(settings: &Settings, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let access =
+        if settings.readonly { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = if settings.exclusive {
+        Connection::open_with_flags_and_vfs(&settings.path, flags, c"unix-excl")?
+    } else {
+        Connection::open_with_flags(&settings.path, flags)?
+    };
+    connection.busy_timeout(busy_timeout)?;
+    connection.execute_batch(
+        "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 0",
+    )?;
+    Ok(connection)
+}
+
+/// Open for reading only, without locks and without a look at a WAL or a journal: changes nothing on the disk.
+pub fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let mut uri = String::from("file:");
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte) {
+            uri.push(byte as char);
+        } else {
+            uri.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    uri.push_str("?immutable=1");
+    Connection::open_with_flags(uri, flags)
+}
+
+/// What a commit of this connection waits for.
+pub fn set_synchronous(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
+    let value = match synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", value)
+}

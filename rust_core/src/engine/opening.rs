@@ -1,0 +1,157 @@
+//! Opening a file: whose it is, what has to be made, and the connections of the engine.
+use super::api::{Settings, TableInfo};
+use super::failure::{Class, Failure, extended_code, primary_code};
+use super::file_methods::Watched;
+use super::inline_reader::InlineReader;
+use super::schema::{self, Content};
+use super::shared::Shared;
+use super::side_lock::QueueLock;
+use super::statement::Session;
+use super::wal_index::Header;
+use super::{connection, nowait};
+use rusqlite::{Connection, ffi};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+/// What the writer thread starts with.
+pub struct Opened {
+    pub session: Session,
+    pub reader: Session,
+    pub watched: Watched,
+    pub header: Option<Header>,
+    pub queue: Option<QueueLock>,
+    pub tables: Vec<TableInfo>,
+}
+
+/// Open the file of this engine; blocks.
+pub fn open<J>(shared: &Shared<J>) -> Result<Opened, Failure> {
+    let settings = &shared.settings;
+    let path = &settings.path;
+    find_or_create(settings)?;
+    nowait::install();
+    refuse_foreign(path)?;
+    let queue = settings.side_lock.filter(|_| !settings.exclusive && !settings.readonly).map(QueueLock::new);
+    let fail = |error| translate(error, path);
+    let writer = connection::open(settings, settings.busy_timeout).map_err(|error| fail(error.into()))?;
+    let tables = prepare_file(&writer, settings, queue.as_ref()).map_err(fail)?;
+    let reader = (|| -> Result<_, schema::Error> {
+        connection::set_synchronous(&writer, settings.synchronous)?;
+        warm_up(&writer)?;
+        let reader = connection::open(settings, settings.busy_timeout)?;
+        let inline = connection::open(settings, Duration::ZERO)?;
+        for connection in [&reader, &inline] {
+            connection::set_synchronous(connection, settings.synchronous)?;
+            connection.pragma_update(None, "query_only", true)?;
+            warm_up(connection)?;
+        }
+        start_inline(shared, inline);
+        Ok(reader)
+    })()
+    .map_err(fail)?;
+    let watched = Watched::new(&writer, &shared.watch);
+    let header = Header::of(&writer);
+    if !settings.exclusive {
+        shared.coherence.attach(header);
+    }
+    Ok(Opened { session: Session::new(writer), reader: Session::new(reader), watched, header, queue, tables })
+}
+
+fn find_or_create(settings: &Settings) -> Result<(), Failure> {
+    let path = &settings.path;
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            let message = format!("{} is a directory, not a database file", path.display());
+            Err(Failure::new(Class::IsADirectory, message))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !settings.readonly => {
+            let mut options = std::fs::OpenOptions::new();
+            match options.write(true).create_new(true).mode(0o600).open(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(Failure::of_io(&error, path)),
+                _ => Ok(()),
+            }
+        }
+        Err(error) => Err(Failure::of_io(&error, path)),
+    }
+}
+
+/// Refuse what is certainly not ours before SQLite opens it for good: that might replay its journal or move its WAL.
+///
+/// What cannot be read this way (a new file whose content is still in its WAL, a damaged one) is judged after the real open.
+fn refuse_foreign(path: &Path) -> Result<(), Failure> {
+    let verdict = connection::open_immutable(path).map_err(schema::Error::from).and_then(|c| schema::inspect(&c, path));
+    match verdict {
+        Err(schema::Error::Refused(failure)) => Err(failure),
+        Err(schema::Error::Sqlite(error)) if primary_code(&error) == ffi::SQLITE_NOTADB => Err(translate(error.into(), path)),
+        _ => Ok(()),
+    }
+}
+
+/// Make the file one of ours if it is new, and read its tables.
+fn prepare_file(
+    connection: &Connection,
+    settings: &Settings,
+    queue: Option<&QueueLock>,
+) -> Result<Vec<TableInfo>, schema::Error> {
+    let path = &settings.path;
+    let content = schema::inspect(connection, path)?;
+    if settings.readonly {
+        return if content == Content::New { Ok(Vec::new()) } else { schema::tables(connection, path) };
+    }
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if content == Content::New || mode != "wal" {
+        let deadline = Instant::now() + settings.busy_timeout;
+        let _turn = match queue.map(|queue| queue.take(deadline)) {
+            Some(Err(error)) => return Err(Failure::of_io(&error, path).into()),
+            Some(Ok(None)) => return Err(locked(path).into()),
+            Some(Ok(turn)) => turn,
+            None => None,
+        };
+        schema::switch_to_wal(connection, path, deadline)?;
+        schema::initialise(connection, path)?;
+    }
+    schema::tables(connection, path)
+}
+
+pub fn locked(path: &Path) -> Failure {
+    let message = format!(
+        "{}: other processes were writing for all of busy_timeout; nothing was applied. Try again, or raise busy_timeout",
+        path.display()
+    );
+    Failure::new(Class::Locked, message)
+}
+
+/// Read something: opens the WAL and its index.
+fn warm_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+}
+
+fn start_inline<J>(shared: &Shared<J>, connection: Connection) {
+    let reader = InlineReader::new(Session::new(connection));
+    let off = reader.reason_off();
+    *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = off.clone();
+    if off.is_none() {
+        *shared.inline.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
+    }
+}
+
+fn translate(error: schema::Error, path: &Path) -> Failure {
+    match error {
+        schema::Error::Refused(failure) => failure,
+        schema::Error::Sqlite(error) if primary_code(&error) == ffi::SQLITE_NOTADB => {
+            let message = format!("{} is not a SQLite database; it was not touched: give another path", path.display());
+            Failure::new(Class::NotADatabase, message)
+        }
+        schema::Error::Sqlite(error) => {
+            let system = if extended_code(&error) == ffi::SQLITE_CANTOPEN { permission_errno(path) } else { 0 };
+            Failure::of_sqlite(&error, system, path)
+        }
+    }
+}
+
+/// Why the system would not let us open it; SQLite's connection, and with it its errno, is gone.
+fn permission_errno(path: &Path) -> i32 {
+    std::fs::metadata(path).err().and_then(|error| error.raw_os_error()).unwrap_or(libc::EACCES)
+}

@@ -1,0 +1,20 @@
+//! The writer thread: all transactions, flushes, checkpoints and backups of an engine, one after the other.
+use super::api::{Answer, Job, Notice, Outcome, Synchronous, Was};
+use super::checkpoint::Checkpoints;
+use super::connection::set_synchronous;
+use super::failure::{Class, Failure};
+use super::file_methods::Watched;
+use super::group::{self, Trouble};
+use super::handle::size_of;
+use super::inbox::{Batch, Call, Request};
+use super::opening::{self, Opened};
+use super::reader;
+use super::shared::{Shared, State};
+use super::side_lock::QueueLock;
+use super::statement::Session;
+use super::transaction::Transactions;
+use super::wal_index::Header;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};

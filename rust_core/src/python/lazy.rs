@@ -1,0 +1,235 @@
+//! persist_mode="lazy": decided in memory, queued for the flush, in strict order per key.
+use super::cache::{Kept, State};
+use super::call::{Call, carry_out};
+use super::core::{Core, Mode, WaitsForRoom};
+use super::decide::{Homes, cold_keys, decide};
+use super::engine::Engine;
+use super::gates::Parked;
+use super::job::{Asker, Change, Commit, Job, Work, complete};
+use super::key::OwnedKey;
+use super::reference::Ref;
+use super::{read, result};
+use crate::engine::Kind;
+use pyo3::prelude::*;
+
+/// Carry a call out, or let it queue behind those that it must not overtake.
+pub fn admit(engine: &Bound<'_, Engine>, call: Call, awaitable: Ref) {
+    let core = engine.get().core(engine.py());
+    if core.gates.is_empty() {
+        return carry_out(engine, call, awaitable);
+    }
+    if core.gates.line.is_empty() {
+        return place(engine, call, awaitable);
+    }
+    core.gates.line.push_back((call, awaitable));
+}
+
+fn place(engine: &Bound<'_, Engine>, call: Call, awaitable: Ref) {
+    let core = engine.get().core(engine.py());
+    match call.keys() {
+        None if core.gates.has_parked() => core.gates.line.push_back((call, awaitable)),
+        Some(keys) if core.gates.are_gated(&keys) => park(engine, call, awaitable, keys),
+        _ => carry_out(engine, call, awaitable),
+    }
+}
+
+/// Decide and apply a commit, or park it until its cold keys are home.
+pub fn commit(engine: &Bound<'_, Engine>, commit: Commit, awaitable: Ref) {
+    let core = engine.get().core(engine.py());
+    if commit.changes.iter().any(|change| matches!(change.kind, Kind::Create | Kind::Drop)) {
+        if let Some(file) = core.engine.clone() {
+            file.commit(Job::new(engine, awaitable, Work::Commit(commit))); // it flushes first
+        }
+        return;
+    }
+    let homes = Homes::default();
+    let is_cold = !cold_keys(core, &commit.changes, &homes, commit.wants_old).is_empty();
+    let call = Call::Commit(commit);
+    match (call.keys().filter(|_| is_cold), call) {
+        (Some(keys), call) => park(engine, call, awaitable, keys),
+        (None, Call::Commit(commit)) => apply(engine, commit, &homes, awaitable),
+        (None, _) => {}
+    }
+}
+
+fn park(engine: &Bound<'_, Engine>, call: Call, awaitable: Ref, keys: Vec<(u32, OwnedKey)>) {
+    let core = engine.get().core(engine.py());
+    let (number, is_first) = core.gates.park(call, awaitable, keys);
+    core.settle();
+    if is_first {
+        attempt(engine, number);
+    }
+}
+
+/// Carry out a parked call that nothing is before, and those that it held up.
+pub fn attempt(engine: &Bound<'_, Engine>, number: u64) {
+    let mut ready = vec![number];
+    while let Some(number) = ready.pop() {
+        let core = engine.get().core(engine.py());
+        let Some(parked) = core.gates.take(number) else { continue };
+        if let Some(cold) = asks_for(core, &parked) {
+            fetch(engine, number, parked, cold);
+            continue;
+        }
+        let Parked { call, awaitable, keys, homes, .. } = parked;
+        match call {
+            Call::Commit(commit) => apply(engine, commit, &homes, awaitable),
+            call => carry_out(engine, call, awaitable),
+        }
+        ready.extend(open_gates(engine, &keys));
+    }
+    move_line(engine);
+}
+
+/// A parked call cannot be carried out.
+pub fn give_up(engine: &Bound<'_, Engine>, number: u64, error: PyErr) {
+    let py = engine.py();
+    let Some(parked) = engine.get().core(py).gates.take(number) else { return };
+    complete(py, &parked.awaitable, Err(error));
+    open_gates(engine, &parked.keys).into_iter().for_each(|number| attempt(engine, number));
+    move_line(engine);
+}
+
+fn open_gates(engine: &Bound<'_, Engine>, keys: &[(u32, OwnedKey)]) -> Vec<u64> {
+    let core = engine.get().core(engine.py());
+    let (ready, released) = core.gates.open(keys);
+    core.settle();
+    drop(released);
+    ready
+}
+
+fn asks_for(core: &Core, parked: &Parked) -> Option<Vec<(u32, OwnedKey)>> {
+    let Call::Commit(commit) = &parked.call else { return None };
+    let cold = cold_keys(core, &commit.changes, &parked.homes, commit.wants_old);
+    (!cold.is_empty()).then_some(cold)
+}
+
+/// Ask the file for the cold keys of a parked call, one read for each table.
+fn fetch(engine: &Bound<'_, Engine>, number: u64, mut parked: Parked, mut cold: Vec<(u32, OwnedKey)>) {
+    parked.waits_for = cold.len();
+    let awaitable = parked.awaitable.clone();
+    engine.get().core(engine.py()).gates.put_back(number, parked);
+    while let Some(&(table, _)) = cold.first() {
+        let (these, others): (Vec<_>, Vec<_>) = cold.into_iter().partition(|(of, _)| *of == table);
+        let keys = these.into_iter().map(|(_, key)| key).collect();
+        read::ask_reader(engine, table, keys, Asker::Parked { call: number }, awaitable.clone());
+        cold = others;
+    }
+}
+
+/// What the line's first call waited for may be over.
+fn move_line(engine: &Bound<'_, Engine>) {
+    let py = engine.py();
+    let core = engine.get().core(py);
+    if std::mem::replace(&mut core.gates.line_moves, true) {
+        return;
+    }
+    loop {
+        let core = engine.get().core(py);
+        let held = core.gates.has_parked();
+        let Some((call, awaitable)) = core.gates.line.pop_front_if(|(call, _)| !held || call.keys().is_some()) else {
+            break;
+        };
+        match engine.get().core(py).refusal(py) {
+            Some(error) => complete(py, &awaitable, Err(error)),
+            None => place(engine, call, awaitable),
+        }
+    }
+    let core = engine.get().core(py);
+    core.gates.line_moves = false;
+    core.settle();
+}
+
+fn apply(engine: &Bound<'_, Engine>, commit: Commit, homes: &Homes, awaitable: Ref) {
+    let py = engine.py();
+    let core = engine.get().core(py);
+    let decision = decide(core, &commit.changes, homes, commit.wants_old);
+    let mut takes_effect = decision.effects.iter().copied().peekable();
+    let mut queue = Vec::with_capacity(decision.effects.len());
+    let mut rest = Vec::new();
+    for (index, change) in commit.changes.into_iter().enumerate() {
+        if takes_effect.next_if_eq(&index).is_some() {
+            queue.push(remember(core, change));
+        } else {
+            rest.push(change);
+        }
+    }
+    let is_full = queue_up(engine, queue, &awaitable);
+    drop(rest);
+    engine.get().sweep(py);
+    match result::of_commit(py, decision.was, commit.tells) {
+        Ok(result) if is_full => engine.get().core(py).waits_for_room.push(WaitsForRoom { awaitable, result }),
+        result => complete(py, &awaitable, result),
+    }
+}
+
+/// Make a change visible; what comes back is the unconditional form of it, for the flush.
+pub fn remember(core: &mut Core, mut change: Change) -> Change {
+    change.generation = core.next_generation();
+    let (table, generation) = (change.table, change.generation);
+    match (&change.key, &change.value) {
+        (Some(key), value) if change.kind.is_of_one_key() => {
+            let is_delete = change.kind == Kind::Delete;
+            let value = value.clone().filter(|_| !is_delete);
+            let kind = core.tables[table as usize].kind();
+            let kept = value.map_or_else(Kept::default, |value| read::kept(kind, change.object.take(), value));
+            let state = if is_delete { State::UnsavedAbsent } else { State::Unsaved };
+            core.flights.publish(table, key);
+            core.cache.set(table, key, kept, state, 0, generation);
+            change.kind = if is_delete { Kind::Delete } else { Kind::Put };
+        }
+        _ => {
+            core.cache.remove_table(table);
+            core.flights.publish_table(table);
+            core.tables[table as usize].mask = generation;
+        }
+    }
+    change
+}
+
+/// Queue changes for the flush; tells whether the queue is so full that the acknowledgement must wait.
+pub fn queue_up(engine: &Bound<'_, Engine>, changes: Vec<Change>, awaitable: &Ref) -> bool {
+    let core = engine.get().core(engine.py());
+    let (Some(file), false) = (core.engine.clone(), changes.is_empty()) else { return false };
+    core.unsaved.operations += changes.len();
+    core.unsaved.bytes += changes.iter().map(Change::size_bytes).sum::<usize>();
+    file.queue(Job::new(engine, awaitable.clone(), Work::Queue(changes))).full
+}
+
+/// A flush is over: forget what it made durable, and acknowledge what waited for room.
+pub fn flushed(engine: &Bound<'_, Engine>, changes: &[Change], epoch: Option<u64>) {
+    let py = engine.py();
+    let core = engine.get().core(py);
+    debug_assert!(core.mode == Mode::Lazy);
+    for change in changes {
+        match (&change.key, epoch) {
+            (Some(key), Some(epoch)) if change.kind.is_of_one_key() => {
+                core.cache.saved(change.table, &key.borrow(), change.generation, epoch);
+            }
+            (_, Some(_)) => {
+                let table = &mut core.tables[change.table as usize];
+                if table.mask == change.generation {
+                    table.mask = 0;
+                }
+            }
+            (_, None) => {} // the engine has stopped, memory is empty
+        }
+    }
+    core.unsaved.operations -= changes.len();
+    core.unsaved.bytes -= changes.iter().map(Change::size_bytes).sum::<usize>();
+    engine.get().sweep(py);
+    make_room(engine);
+}
+
+fn make_room(engine: &Bound<'_, Engine>) {
+    let py = engine.py();
+    let core = engine.get().core(py);
+    let is_full = core.unsaved.operations >= 2 * core.options.max_unsaved
+        || core.unsaved.bytes >= 2 * core.options.max_unsaved_bytes;
+    if is_full || core.waits_for_room.is_empty() {
+        return;
+    }
+    for waits in std::mem::take(&mut core.waits_for_room) {
+        complete(py, &waits.awaitable, Ok(waits.result));
+    }
+}

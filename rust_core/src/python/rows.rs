@@ -1,0 +1,110 @@
+//! Pages of an iteration.
+#![allow(unsafe_code)]
+
+use super::call::Page;
+use super::core::{Core, Found};
+use super::engine::Engine;
+use super::key::Key;
+use super::reference::Ref;
+use super::sorted::Sorted;
+use super::value;
+use crate::engine::Row;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+use std::ops::Range;
+
+const META: &str = "adsq_meta";
+
+/// A list of (key, encoded value or None).
+pub fn of_file(py: Python<'_>, rows: &[Row]) -> PyResult<Ref> {
+    let make = |row: &Row| -> PyResult<_> {
+        let key = PyString::new(py, &String::from_utf8_lossy(&row.key));
+        let value = match &row.value {
+            Some(data) => Some(value::copy(data).ok_or_else(|| PyErr::fetch(py))?.into_bound(py)),
+            None => None,
+        };
+        (key, value).into_pyobject(py)
+    };
+    let list = rows.iter().map(make).collect::<PyResult<Vec<_>>>()?;
+    Ok(PyList::new(py, list)?.into())
+}
+
+pub fn memory_count(engine: &Bound<'_, Engine>, table: u32) -> PyResult<Ref> {
+    let core = engine.get().core(engine.py());
+    let count = core.cache.keys(table).count();
+    Ok(count.into_pyobject(engine.py())?.into_any().into())
+}
+
+pub fn memory_page(engine: &Bound<'_, Engine>, page: &Page) -> PyResult<Ref> {
+    let py = engine.py();
+    if &*engine.get().core(py).tables[page.table as usize].name == META {
+        return meta_page(engine, page);
+    }
+    let found = collect(engine.get().core(py), page);
+    engine.get().sweep(py);
+    let make = |(key, value): (Ref, Option<Ref>)| (key.into_bound(py), value.map(|value| value.into_bound(py)));
+    Ok(PyList::new(py, found.into_iter().map(make))?.into())
+}
+
+fn collect(core: &mut Core, page: &Page) -> Vec<(Ref, Option<Ref>)> {
+    let sorted = match core.sorted.take() {
+        Some(sorted) if sorted.is_current(&core.cache, page.table) => sorted,
+        old => {
+            core.cache.trash.extend(old.into_iter().flat_map(|old| old.keys));
+            Sorted::of(&core.cache, page.table)
+        }
+    };
+    let range = range(&sorted, page);
+    let mut found = Vec::new();
+    let mut size_bytes = 0;
+    for at in 0..range.len().min(page.rows) {
+        let index = if page.reverse { range.end - 1 - at } else { range.start + at };
+        let Some(row) = row(core, page, &sorted.keys[index]) else { continue };
+        size_bytes += row.1;
+        found.push(row.0);
+        if size_bytes >= page.size_bytes {
+            break;
+        }
+    }
+    core.sorted = Some(sorted);
+    found
+}
+
+fn range(sorted: &Sorted, page: &Page) -> Range<usize> {
+    let start = sorted.position(&page.start.object);
+    let end = page.end.as_ref().map_or(sorted.keys.len(), |end| sorted.position(&end.object));
+    start..end.max(start)
+}
+
+/// One row and its size.
+fn row(core: &Core, page: &Page, key: &Ref) -> Option<((Ref, Option<Ref>), usize)> {
+    // SAFETY: GIL held; keys in memory are exact strs, alive as long as `sorted`.
+    let entry = core.cache.find(page.table, &unsafe { Key::of(key.as_ptr()) }?)?;
+    let size_bytes = entry.kept.size_bytes + entry.key_bytes();
+    if !page.values {
+        return Some(((key.clone(), None), entry.key_bytes()));
+    }
+    let kind = core.tables[page.table as usize].kind();
+    let found = Found { object: entry.kept.object.clone(), encoded: entry.kept.encoded.clone() };
+    Some(((key.clone(), found.encoded(kind)), size_bytes))
+}
+
+/// The tables that were created, as rows of `adsq_meta`.
+fn meta_page(engine: &Bound<'_, Engine>, page: &Page) -> PyResult<Ref> {
+    let py = engine.py();
+    let text = |key: &Ref| key.bind(py).extract::<String>();
+    let (start, end) = (text(&page.start.object)?, page.end.as_ref().map(|end| text(&end.object)).transpose()?);
+    let core = engine.get().core(py);
+    let known = core.tables.iter().filter_map(|table| Some((table.name.to_string(), table.storage_mode.clone()?)));
+    let mut rows: Vec<_> = known.filter(|(name, _)| *name >= start && end.as_ref().is_none_or(|end| name < end)).collect();
+    rows.sort_unstable();
+    if page.reverse {
+        rows.reverse();
+    }
+    rows.truncate(page.rows);
+    let row = |(name, mode): (String, std::sync::Arc<str>)| Row {
+        key: name.into_bytes(),
+        value: page.values.then(|| mode.as_bytes().to_vec()),
+    };
+    of_file(py, &rows.into_iter().map(row).collect::<Vec<_>>())
+}
