@@ -13,7 +13,7 @@ PINNED := $(PIP) --constraint .ci/constraints.txt
 # Compiled crates live outside of the checkout: a second clone, or a commit that asv builds, compiles our own crate alone.
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/asyncdictsqlite/target
 # rustup's, the system's or any other cargo, in front of PATH; or one sentence that says what is missing.
-RUST = rust=$$(sh .ci/rust.sh) && PATH="$(CURDIR)/$(VENV)/bin:$$rust:$$PATH"
+RUST = rust=$$(sh .ci/rust.sh) && PATH="$(abspath $(VENV)/bin):$$rust:$$PATH"
 SOURCES := $(shell find rust_core -type f -not -path '*/target/*') .cargo/config.toml pyproject.toml
 GROUPS = build dev examples harness history lint lock notebook peers test
 TESTED = examples harness peers test
@@ -26,6 +26,7 @@ $(VENV)/.made: ## an empty environment with the pinned pip
 		echo "$(PYTHON) is not Python 3.9 or newer: install one, or name one by make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) has no venv: install it (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@sh .ci/rust.sh >/dev/null
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PINNED) pip
 	@touch $@
@@ -56,7 +57,7 @@ lint: $(VENV)/.built $(VENV)/.group-lint ## Python and Rust, no warning allowed
 	$(RUST) cargo fmt --manifest-path rust_core/Cargo.toml --check
 	$(RUST) cargo clippy --quiet --locked --manifest-path rust_core/Cargo.toml --all-targets -- --deny warnings
 
-type: $(VENV)/.built $(VENV)/.group-lint $(VENV)/.group-test ## types, and the layers of the imports
+type: $(VENV)/.built $(TESTED:%=$(VENV)/.group-%) $(VENV)/.group-lint ## types, and the layers of the imports
 	$(VENV)/bin/mypy
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
 

@@ -18,9 +18,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def old_file(path: Path) -> None:
     connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE main(key TEXT PRIMARY KEY, value BLOB)")
+    connection.execute("CREATE TABLE kv_store(key TEXT PRIMARY KEY, value BLOB)")
     rows = [(f"k{i}", pickle.dumps({"n": i})) for i in range(2500)]
-    connection.executemany("INSERT INTO main VALUES(?, ?)", rows)
+    connection.executemany("INSERT INTO kv_store VALUES(?, ?)", rows)
     connection.commit()
     connection.close()
 
@@ -56,3 +56,15 @@ def test_import_of_garbage_is_one_sentence(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert "not a SQLite database" in answer.stderr
     assert "Traceback" not in answer.stderr
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_an_import_that_fails_midway_leaves_no_new_file(tmp_path: Path) -> None:
+    old_file(tmp_path / "old.db")
+    connection = sqlite3.connect(tmp_path / "old.db")
+    connection.execute("INSERT INTO kv_store VALUES('z', ?)", (b"no pickle",))
+    connection.commit()
+    connection.close()
+    answer = run("import", str(tmp_path / "old.db"), str(tmp_path / "new.db"))
+    assert answer.returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["old.db"]

@@ -33,7 +33,7 @@ def test_every_error_is_exported() -> None:
     assert public <= set(asyncdictsqlite.__all__)
 
 
-def test_lib_rs_names_modules_alone() -> None:
+def test_lib_rs_names_what_the_module_holds_and_decides_nothing() -> None:
     lines = (ROOT / "rust_core/src/lib.rs").read_text().splitlines()
-    content = re.compile(r"//.*|#!?\[.*\]|(pub )?mod \w+;|(pub )?use [\w:{}, ]+;|")
-    assert [line for line in lines if not content.fullmatch(line)] == []
+    work = re.compile(r"\b(struct|enum|impl|unsafe|let|if|match|for|while|loop)\b")
+    assert [line for line in lines if work.search(line.partition("//")[0])] == []

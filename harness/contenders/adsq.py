@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Optional
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 
@@ -22,6 +22,11 @@ class Backend(Contender):
     page = "README.md"
     face = Face.ASYNC
     configurations = _CONFIGURATIONS
+
+    def missing(self) -> Optional[str]:
+        if super().missing() is None:
+            return None
+        return f"{self.name}: the package asyncdictsqlite with its extension is not built here: make build"
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Any:
         from asyncdictsqlite import AsyncDictSQLite

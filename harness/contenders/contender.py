@@ -62,7 +62,12 @@ class Contender:
 
     def versions(self) -> Dict[str, str]:
         """Return the versions that may explain a number."""
-        return {self.package: metadata.version(self.package)} if self.package else {}
+        if not self.package:
+            return {}
+        try:
+            return {self.package: metadata.version(self.package)}
+        except metadata.PackageNotFoundError:
+            return {self.package: "not installed, found on the path"}
 
     def missing(self) -> Optional[str]:
         """Say in one line what to install, or None if it is there."""

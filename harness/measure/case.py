@@ -12,9 +12,7 @@ from harness.workloads import WORKLOADS, Params, Workload
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured; ``options`` replace single options of the configuration.
-
-    """
+    """What is measured; ``options`` replace single options of the configuration."""
 
     workload_name: str
     contender_name: str

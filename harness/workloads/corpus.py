@@ -10,7 +10,7 @@ from typing import List, Tuple
 from harness.workloads import streams
 from harness.workloads.micro import hits, sync_hits
 from harness.workloads.workload import Items, Params, Workload
-from harness.workloads.writers import sync_writers, writers
+from harness.workloads.writers import Hand, deal, sync_writers, writers
 
 _NOT_ITS_OWN = ("site-packages", "dist-packages", "test", "tests", "__pycache__")
 
@@ -34,10 +34,15 @@ def _names(params: Params) -> List[str]:
     return names
 
 
-def _hands(params: Params) -> List[Items]:
+def _hands(params: Params) -> List[Hand]:
+    """Deal the files to the tasks; each is written with a line more, then as it was."""
     items = files(params)
     streams.draw(params, "file writes").shuffle(items)
-    return [items[task :: params.tasks] for task in range(params.tasks)]
+    return deal([_edits(items[task :: params.tasks]) for task in range(params.tasks)])
+
+
+def _edits(items: Items) -> Items:
+    return [(name, text + b"\n") for name, text in items] + items
 
 
 def _count(params: Params) -> int:

@@ -7,6 +7,8 @@ from typing import Any, List
 from harness.workloads import streams
 from harness.workloads.workload import Items, Params, Workload
 
+MOST_SETS = 32  # different keys: a round of them must not outlast a block where each is synced
+
 
 def _hits_state(params: Params) -> List[str]:
     return streams.keys_in_random_order(params, "hits")
@@ -35,20 +37,19 @@ async def control_hits(store: Any, keys: List[str], n: int) -> None:
 
 
 def _sets_state(params: Params) -> Items:
-    values = streams.values(params, "sets")
-    order = streams.keys_in_random_order(params, "sets")
-    return [(key, values[number % len(values)]) for number, key in enumerate(order)]
+    keys = streams.keys_in_random_order(params, "sets")[:MOST_SETS]
+    return streams.changes(keys, streams.values(params, "sets"))
 
 
 async def sets(store: Any, items: Items, n: int) -> None:
-    """Write each key in turn."""
+    """Write each key in turn, another value than it has."""
     for _ in range(n // len(items)):
         for key, value in items:
             await store.aset(key, value)
 
 
 def sync_sets(store: Any, items: Items, n: int) -> None:
-    """Write each key in turn."""
+    """Write each key in turn, another value than it has."""
     for _ in range(n // len(items)):
         for key, value in items:
             store.set(key, value)
@@ -64,6 +65,10 @@ async def control_sets(store: Any, items: Items, n: int) -> None:
 
 def _keys(params: Params) -> int:
     return params.keys
+
+
+def _sets(params: Params) -> int:
+    return 2 * min(params.keys, MOST_SETS)
 
 
 HITS = Workload(
@@ -88,6 +93,6 @@ SETS = Workload(
     body=sets,
     sync_body=sync_sets,
     control_body=control_sets,
-    step=_keys,
+    step=_sets,
     writes=True,
 )

@@ -26,6 +26,12 @@ def values(params: Params, purpose: str) -> List[bytes]:
     return [source.randbytes(params.value_size) for _ in range(DIFFERENT_VALUES)]
 
 
+def changes(keys: List[str], values: List[bytes]) -> Items:
+    """Return two writes of each key, of different values: SQLite does not write a row that is the same already."""
+    writes = [(key, values[number % len(values)]) for number, key in enumerate(keys)]
+    return writes + [(key, values[(number + 1) % len(values)]) for number, key in enumerate(keys)]
+
+
 def entries(params: Params) -> Items:
     """Return what the store holds first: ``keys`` entries in key order."""
     stored = values(params, "entries")

@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from itertools import cycle, islice
-from typing import Any, List
+from typing import Any, Iterator, List, Sequence, Tuple
 
 from harness.workloads import streams
 from harness.workloads.workload import Items, Params, Workload
 
-PAIRS = 8192
+Hand = Iterator[Tuple[str, bytes]]
 
 
-def _state(params: Params) -> List[Items]:
-    """Deal random keys to the tasks: how many tasks there are does not change what is written."""
-    source = streams.draw(params, "writers")
+def deal(items_of: Sequence[Items]) -> List[Hand]:
+    """Let each task go through its writes for ever, where it left off in the block before."""
+    return [cycle(items) for items in items_of]
+
+
+def _state(params: Params) -> List[Hand]:
+    """Deal the keys to the tasks, each key to one, in random order."""
+    keys = streams.keys_in_random_order(params, "writers")
     values = streams.values(params, "writers")
-    pairs = [(streams.key(source.randrange(params.keys)), values[i % len(values)]) for i in range(PAIRS)]
-    return [pairs[task :: params.tasks] for task in range(params.tasks)]
+    return deal([streams.changes(keys[task :: params.tasks], values) for task in range(params.tasks)])
 
 
-async def _writer(store: Any, items: Items, n: int) -> None:
-    for key, value in islice(cycle(items), n):
+async def _writer(store: Any, hand: Hand, n: int) -> None:
+    for key, value in islice(hand, n):
         await store.aset(key, value)
 
 
-async def writers(store: Any, hands: List[Items], n: int) -> None:
+async def writers(store: Any, hands: List[Hand], n: int) -> None:
     """Write by as many tasks as there are hands, the same number each."""
-    await asyncio.gather(*[_writer(store, items, n // len(hands)) for items in hands])
+    await asyncio.gather(*[_writer(store, hand, n // len(hands)) for hand in hands])
 
 
-def sync_writers(store: Any, hands: List[Items], n: int) -> None:
+def sync_writers(store: Any, hands: List[Hand], n: int) -> None:
     """Write what the tasks would write: in-thread they take turns."""
-    for items in hands:
-        for key, value in islice(cycle(items), n // len(hands)):
+    for hand in hands:
+        for key, value in islice(hand, n // len(hands)):
             store.set(key, value)
 
 

@@ -12,7 +12,7 @@ from typing import Optional, Sequence
 
 from . import opening, registry
 from .errors import AsyncDictError
-from .importer import import_dictsqlite
+from .importer import OLD_TABLE, import_dictsqlite
 
 
 def info() -> None:
@@ -48,14 +48,23 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     importing = commands.add_parser("import", help="copy a file of dictsqlite into a new file")
     importing.add_argument("old")
     importing.add_argument("new")
-    importing.add_argument("--table", default="main")
+    importing.add_argument("--table", default=OLD_TABLE, help="the old table (default: %(default)s)")
+    importing.add_argument("--into", default="main", help="the new table (default: %(default)s)")
+    importing.add_argument("--storage-mode", default="pickle", choices=("pickle", "json", "bytes"))
     importing.add_argument("--allow", action="append", default=[], metavar="module.Name", help="class to unpickle")
     given = parser.parse_args(arguments)
     if given.command == "info":
         info()
         return 0
     try:
-        copied = import_dictsqlite(given.old, given.new, table=given.table, pickle_allow=given.allow)
+        copied = import_dictsqlite(
+            given.old,
+            given.new,
+            table=given.table,
+            into=given.into,
+            storage_mode=given.storage_mode,
+            pickle_allow=given.allow,
+        )
     except (AsyncDictError, OSError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1

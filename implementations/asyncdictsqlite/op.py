@@ -36,6 +36,7 @@ os.register_at_fork(after_in_child=_renew_lock)
 def coroutine_function(function: F) -> F:
     """Mark a plain function that returns an awaitable, so that asyncio's and inspect's questions answer yes."""
     function._is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", True)  # type: ignore[attr-defined]
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     mark = getattr(inspect, "markcoroutinefunction", None)  # Python 3.12
     return function if mark is None else mark(function)
 

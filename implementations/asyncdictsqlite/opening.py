@@ -41,6 +41,7 @@ class OpenFile:
     Attributes:
         tables: what the file held when it was opened, and what was created since.
         stores: how many stores hold it; the last one closes the engine.
+        readonly: whether nothing can be written, asked for or not.
     """
 
     def __init__(self, path: str, options: EngineOptions, factory: EngineFactory) -> None:
@@ -51,6 +52,7 @@ class OpenFile:
         self.engine: Engine
         self.tables: Dict[str, TableInfo] = {}
         self.stores = 0
+        self.readonly = options.readonly
         self.bound: weakref.WeakSet[Any] = weakref.WeakSet()  # the views to tell of a fork or a new engine
         self.ready = threading.Event()
         self.error: Optional[BaseException] = None
@@ -72,7 +74,8 @@ class OpenFile:
     def _start_engine(self) -> None:
         lock = self._side_lock
         descriptor = lock.descriptor if lock is not None else None
-        options = self.options if self._writable() else dataclasses.replace(self.options, readonly=True)
+        self.readonly = self.options.readonly or not self._writable()
+        options = dataclasses.replace(self.options, readonly=self.readonly)
         opening = Opening(self.path, options, bool(self.options.exclusive), descriptor)
         engine = self.factory(opening)
         self.tables = dict(engine.open().wait())

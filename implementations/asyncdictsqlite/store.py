@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from dataclasses import replace
@@ -24,8 +25,7 @@ from typing import (
 )
 
 from . import opening, registry
-from .codec import Codec
-from .errors import ClosedError, ConfigError
+from .errors import ClosedError, ConfigError, ValueEncodingError
 from .iteration import Pages
 from .keys import check_key
 from .op import Mapped, coroutine_function
@@ -356,6 +356,10 @@ class AsyncDictSQLite(View):
         view: Self = type(self).__new__(type(self), backend=self.backend)
         view.__dict__.update((field, value) for field, value in self.__dict__.items() if field[0] != "_")
         view._set_up(self._source, view_options, codec, is_root=False)
+        file = self._source.file
+        if file is not None and storage_mode is None and name in file.tables:
+            view._codec = make_view_codec(file.tables[name].storage_mode, view_options)
+            view._is_mode_known = True
         return view
 
     @coroutine_function
@@ -468,25 +472,26 @@ class AsyncDictSQLite(View):
 
     def _setdefault(self, key: str, default: Any) -> AnyOp[Any]:
         change = self._put(key, default, Kind.PUT_IF_ABSENT)
-        assert change.value is not None
-        own = change.value
 
         def value(was: List[Was]) -> Any:
-            return self._decode(key, own if was[0].old is None else was[0].old)
+            old = was[0].old
+            return self._decode(key, self._encoded(change).value or b"" if old is None else old)
 
         return self._commit([change], value, old=True)
 
     def _commit(self, changes: List[Change], result: Callable[[List[Was]], T], *, old: bool = False) -> AnyOp[T]:
-        codec = self._codec
-
-        def call(engine: Engine) -> AnyOp[List[Was]]:
-            same = self._codec is codec
-            return engine.commit(changes if same else [_recode(one, codec, self._codec) for one in changes], old=old)
-
-        return Mapped(self._do(call), result)
+        if self._is_mode_known:
+            return Mapped(self._do(lambda engine: engine.commit(changes, old=old)), result)
+        # The view opens first, and then knows how to encode.
+        return Mapped(self._do(lambda engine: engine.commit(list(map(self._encoded, changes)), old=old)), result)
 
     def _put(self, key: str, value: Any, kind: Kind = Kind.PUT) -> Change:
-        return Change(kind, self._table, check_key(key), self._codec.encode(value))
+        encoded: Any = self._codec.encode(value) if self._is_mode_known else _Snapshot(value)
+        return Change(kind, self._table, check_key(key), encoded)
+
+    def _encoded(self, change: Change) -> Change:
+        value: Any = change.value
+        return change._replace(value=self._codec.encode(value.value)) if isinstance(value, _Snapshot) else change
 
     def _puts(self, items: Items) -> List[Change]:
         pairs = items.items() if isinstance(items, Mapping) else items
@@ -520,7 +525,7 @@ class AsyncDictSQLite(View):
     def _drop(self, name: str) -> AnyOp[bool]:
         def call(engine: Engine) -> AnyOp[List[Was]]:
             file = self._source.file
-            if file is not None:
+            if file is not None and not file.readonly:
                 file.tables.pop(name, None)
                 for view in [view for view in file.bound if view._table == name]:
                     view._shut(f"was dropped by adrop_table({name!r})")
@@ -531,11 +536,14 @@ class AsyncDictSQLite(View):
         return Mapped(self._do(call), _was_there)
 
 
-def _recode(change: Change, written: Codec, wanted: Codec) -> Change:
-    """Encode anew what was encoded before the file told the storage mode of its table."""
-    if change.value is None or change.kind == Kind.CREATE:
-        return change
-    return change._replace(value=wanted.encode(written.decode(change.value)))
+class _Snapshot:
+    """A copy of a value for a table whose storage mode only the file can tell."""
+
+    def __init__(self, value: Any) -> None:
+        try:
+            self.value = copy.deepcopy(value)
+        except Exception as error:
+            raise ValueEncodingError(f"a {type(value).__name__} cannot be copied: {error}") from error
 
 
 def _not_str(keys: Iterable[str]) -> Iterable[str]:

@@ -67,6 +67,7 @@ class View:
         self._options = options
         self._table = options.table_name
         self._codec = codec  # of a table whose mode is not known yet: the parent's
+        self._is_mode_known = options.storage_mode is not None
         self._is_root = is_root
         self._lock = threading.Lock()  # guards the four below, and binding
         self._parked: List[Parked[Any]] = []
@@ -123,8 +124,9 @@ class View:
     def _check_usable(self) -> None:
         if self._forked:
             raise ForkedError(f"{self._source.path} was opened before the fork: open a store of its own in the child")
-        if self._closed is not None:
-            raise ClosedError(f"{self._source.path}, table {self._table!r}: {self._closed}")
+        if self._closed is not None or self._source.closed:
+            why = self._closed or "is closed, with its store"
+            raise ClosedError(f"{self._source.path}, table {self._table!r}: {why}")
 
     def _open_and_replay(self) -> Optional[opening.OpenFile]:
         """Open, then make the parked calls in their order; on a thread of its own, which may block.
@@ -173,13 +175,14 @@ class View:
             )
         if self._codec.storage_mode != mode:
             self._codec = make_view_codec(mode, self._options)
+        self._is_mode_known = True
 
     def _create_table(self, file: opening.OpenFile) -> str:
         name, mode = self._table, self._codec.storage_mode
         for other in list(file.tables):
             if other.lower() == name.lower():
                 raise InvalidTableNameError(f"table name {name!r} differs from the existing {other!r} only in case")
-        if file.options.readonly:
+        if file.readonly:
             raise ReadOnlyError(f"{self._source.path} has no table {name!r}, and the store only reads")
         was = file.engine.commit([Change(Kind.CREATE, name, value=mode.encode())], old=True).wait()[0]
         if was.there and was.old is not None:  # another process was quicker

@@ -44,6 +44,8 @@ _FACTORIES = frozenset(
     + [f"collections.{name}" for name in ("Counter", "OrderedDict", "defaultdict", "deque")]
 )
 
+_ZONE = frozenset({"zoneinfo.ZoneInfo"})
+
 SAFE: Mapping[str, Safe] = {
     **dict.fromkeys(_FACTORIES, Safe()),
     "builtins.Ellipsis": Safe(is_object=True),
@@ -112,9 +114,17 @@ def canonical(name: str) -> str:
     return name.replace("._local", "", 1) if name.startswith("pathlib._local.") else name
 
 
-def unsafe(name: str, deed: str) -> UnsafePickleError:
-    """Make the error for a global that may not be loaded, or not so."""
+def not_allowed(name: str, deed: str = "names") -> UnsafePickleError:
+    """Make the error for a global that ``pickle_allow`` would let in."""
     return UnsafePickleError(
-        f"the pickle {deed} {name}, which the list of safe globals does not hold, or not in this form:"
+        f"the pickle {deed} {name}, which is not in the list of safe globals:"
         f" if you trust it, add {name!r} to pickle_allow"
+    )
+
+
+def not_safe(name: str, deed: str) -> UnsafePickleError:
+    """Make the error for a use of an object or a safe global that pickling the safe types never makes."""
+    return UnsafePickleError(
+        f"the pickle {deed} {name or 'an object'} in a way that the list of safe globals does not let it:"
+        " only pickle_allow='*' would"
     )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from typing import Any, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from ..errors import UnsafePickleError, ValueDecodingError, ValueEncodingError
-from .pickle_globals import SAFE, AllowList, canonical, unsafe
+from .pickle_globals import SAFE, AllowList, canonical, not_allowed, not_safe
 from .pickle_opcodes import scan
-from .pickle_trace import Names, trace, traceable
+from .pickle_trace import trace, traceable
 from .size import check_size
 
 PROTOCOL = 5
+SHORT_STREAM_BYTES = 1024
+MOST_INSPECTED = 1024
 
 _SCALARS = frozenset({bytes, str, int, float, bool, type(None), bytearray})
 _SIZED = frozenset({bytes, str, bytearray})
@@ -29,6 +31,7 @@ class PickleCodec:
         self._allowed = allowed
         self._names = traceable(allowed or ())
         self._max_value_bytes = max_value_bytes
+        self._inspected: Dict[bytes, bool] = {}
 
     def encode(self, value: object) -> bytes:
         """Return the pickle, after checking (without loading) that `decode` would load it.
@@ -48,7 +51,7 @@ class PickleCodec:
             ) from error
         check_size(len(data), self._max_value_bytes)
         if type(value) not in _SCALARS and self._allowed is not None and _may_name(data):
-            _check_readable(data, self._names)
+            self._check_readable(data)
         return data
 
     def decode(self, data: bytes) -> Any:
@@ -59,14 +62,35 @@ class PickleCodec:
             UnsafePickleError: names the global that is neither safe nor allowed.
         """
         try:
-            if not scan(data) or self._allowed is None:
+            if not self._inspect(data) or self._allowed is None:
                 return pickle.loads(data)  # noqa: S301  (it names nothing, or the user lifted the list)
-            trace(data, self._names)
             return _Reader(data, self._allowed).load()
         except (ValueDecodingError, UnsafePickleError):
             raise
         except Exception as error:
             raise ValueDecodingError(f"the stored pickle cannot be loaded: {type(error).__name__}: {error}") from error
+
+    def _inspect(self, data: bytes) -> bool:
+        """Refuse a stream that is not safe to load; tell whether it may name globals.
+
+        Cost: a lookup for a short stream seen lately (a value that memory keeps encoded is decoded at each hit).
+        """
+        names = self._inspected.get(data)
+        if names is None:
+            names = scan(data)
+            if names and self._allowed is not None:
+                trace(data, self._names)
+            if len(data) <= SHORT_STREAM_BYTES:
+                if len(self._inspected) >= MOST_INSPECTED:
+                    self._inspected.clear()
+                self._inspected[data] = names
+        return names
+
+    def _check_readable(self, data: bytes) -> None:
+        try:
+            self._inspect(data)
+        except ValueDecodingError as error:
+            raise ValueEncodingError(f"storage_mode='pickle' could not read this value back: {error}") from error
 
 
 class _Reader(pickle.Unpickler):
@@ -81,25 +105,17 @@ class _Reader(pickle.Unpickler):
         if full_name == "builtins.getattr":
             return _unpickle_of_zone
         if full_name not in SAFE and full_name not in self._allowed:
-            raise unsafe(full_name, "names")
+            raise not_allowed(full_name)
         return self._allowed.get(full_name) or super().find_class(full_name[: -len(name) - 1], name)
 
 
 def _unpickle_of_zone(owner: Any, name: str) -> Any:
     zone_info: Any = getattr(sys.modules.get("zoneinfo"), "ZoneInfo", None)
     if zone_info is None or owner is not zone_info or name != "_unpickle":
-        raise unsafe("builtins.getattr", "calls")
+        raise not_safe("builtins.getattr", "calls")
     return zone_info._unpickle
 
 
 def _may_name(data: bytes) -> bool:
     """Tell whether there is a byte that might be STACK_GLOBAL or EXT1..4: pickling names globals by no other."""
     return 0x93 in data or 0x82 in data or 0x83 in data or 0x84 in data
-
-
-def _check_readable(data: bytes, names: Names) -> None:
-    try:
-        if scan(data):
-            trace(data, names)
-    except ValueDecodingError as error:
-        raise ValueEncodingError(f"storage_mode='pickle' could not read this value back: {error}") from error

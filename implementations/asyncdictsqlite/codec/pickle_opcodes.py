@@ -5,27 +5,26 @@ Source: https://github.com/python/cpython/blob/main/Lib/pickletools.py
 
 from __future__ import annotations
 
-from typing import Iterator, Set, Tuple
+from typing import Iterator, Set, Tuple, Type
 
-from ..errors import UnsafePickleError, ValueDecodingError
+from ..errors import InvalidValueError, UnsafePickleError, ValueDecodingError
 
 MAX_DEPTH = 20_000  # hash() of nested tuples and the deallocation of some containers recurse in C, unguarded
 MEMOIZE = 0x94
 
 # How far an opcode reaches: its own length where that is above zero, else one of these.
 _REFUSED, _SHORT, _FRESH, _GET, _MEMOIZE, _STOP = 0, -1, -2, -3, -4, -5
-_SIZED, _FRAME, _PUT, _GET_4, _NESTS, _NAMES, _LINES, _OUTSIDE = -6, -7, -8, -9, -10, -11, -12, -13
+_SIZED, _PUT, _GET_4, _NESTS, _NAMES, _LINES, _OUTSIDE = -6, -7, -8, -9, -10, -11, -12
 
 _OPCODES = {
     1: b"(N\x88\x89)01aesu\x90",
     2: b"K\x80",
     3: b"M",
     5: b"J",
-    9: b"G",
+    9: b"G\x95",
     _FRESH: b"]}\x8f",
     _SHORT: b"\x8cC\x8a",
     _SIZED: b"XB\x8b\x8d\x8e\x96",
-    _FRAME: b"\x95",
     _STOP: b".",
     _MEMOIZE: b"\x94",
     _PUT: b"qr",
@@ -37,7 +36,7 @@ _OPCODES = {
     _OUTSIDE: b"PQio",
 }
 _ARGUMENT_BYTES = {**dict.fromkeys(b"qh\x82", 1), 0x83: 2, **dict.fromkeys(b"rj\x84XB\x8b", 4)}
-_ARGUMENT_BYTES.update(dict.fromkeys(b"\x8d\x8e\x96\x95", 8))
+_ARGUMENT_BYTES.update(dict.fromkeys(b"\x8d\x8e\x96", 8))
 
 _REACH = [_REFUSED] * 256
 _LENGTH = [0] * 256  # of the opcode and its argument; 0 where only the stream tells
@@ -49,7 +48,7 @@ for _reach, _opcodes in _OPCODES.items():
             _LENGTH[_opcode] = 0
 
 
-def scan(data: bytes) -> bool:
+def scan(data: bytes) -> bool:  # noqa: C901, PLR0912  (one loop without calls for what is frequent)
     """Check every opcode, length and memo index; tell whether the stream must be traced before it is loaded.
 
     False: it names no global, and no key in it can be costly to hash, so that loading runs no code and allocates
@@ -86,6 +85,8 @@ def scan(data: bytes) -> bool:
                 continue
             elif reach == _STOP:
                 break
+            elif reach == _REFUSED:
+                raise _refusal(data[at], names)
             else:
                 names = names or reach in (_NAMES, _LINES)
                 nests = nests or reach == _NESTS
@@ -132,15 +133,17 @@ def _end(data: bytes, at: int, reach: int) -> int:
     end = at + 1 + _ARGUMENT_BYTES.get(data[at], 0)
     if reach == _SIZED:
         end += _argument(data, at)
-    elif reach == _FRAME and end + _argument(data, at) > len(data):
-        raise IndexError
     elif reach == _PUT and _argument(data, at) > at:  # more than opcodes so far: loading allocates two slots for each
         raise ValueDecodingError("the stored pickle has a memo index beyond its length")
     elif reach == _OUTSIDE:
-        raise UnsafePickleError(f"the stored pickle has opcode {chr(data[at])!r}, which asks for something outside it")
-    elif reach == _REFUSED:
-        raise ValueDecodingError(f"the stored bytes are no pickle of protocol 2 to 5: opcode 0x{data[at]:02x}")
+        raise _refusal(data[at], True)
     return end
+
+
+def _refusal(opcode: int, names: bool) -> InvalidValueError:
+    kind: Type[InvalidValueError] = UnsafePickleError if names else ValueDecodingError
+    also = " and name something to load" if names else ""
+    return kind(f"the stored bytes are no pickle of protocol 2 to 5 (they have opcode 0x{opcode:02x}){also}")
 
 
 def _end_of_line(data: bytes, at: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from ..errors import UnsafePickleError, ValueDecodingError
-from .pickle_globals import SAFE, Safe, canonical, unsafe
+from .pickle_globals import SAFE, Safe, canonical, not_allowed, not_safe
 from .pickle_opcodes import MAX_DEPTH, opcodes
 
 MAX_HASHED = 10**9  # nodes visited to hash all keys: seconds; without sharing it is less than the length of the stream
@@ -197,7 +197,7 @@ class _Tracer:
             return
         rule = target.rule if isinstance(target, _Named) and target.kind == "o" else None
         if rule is None or how not in rule.takes:
-            raise UnsafePickleError(f"the pickle fills {target.name or 'an object'} in a way that no pickling does")
+            raise not_safe(target.name, "fills")
         if rule.fragile:
             self.check_chain(target, items)
 
@@ -219,7 +219,7 @@ class _Tracer:
         self.check_data([state])
         rule = target.rule if isinstance(target, _Named) and target.kind == "o" else None
         if target.kind != "x" and not (rule and "build" in rule.takes and state.kind == "d"):
-            raise unsafe(target.name or "an object", "sets attributes of")
+            raise not_safe(target.name, "sets attributes of")
 
     # Globals and calls
 
@@ -227,7 +227,7 @@ class _Tracer:
         full_name = canonical(f"{module}.{name}")
         known = self.names.get(full_name)
         if known is None:
-            raise unsafe(full_name, "names")
+            raise not_allowed(full_name)
         self.stack.append(known)
 
     def global_in_lines(self, start: int, end: int) -> None:
@@ -260,7 +260,7 @@ class _Tracer:
             or (rule.text and not all(rule.text.fullmatch(self.text(i)) for i in arguments.children if i.kind == "s"))
             or arguments.weight > max(MAX_SHARED_ARGS, len(self.data))
         ):
-            raise unsafe(name, "calls")
+            raise not_safe(name, "calls")
         return _Named("c", name, rule.gives) if rule.gives else _Named("o", name, rule, [arguments])
 
     def new(self) -> None:
@@ -276,7 +276,7 @@ class _Tracer:
 
     def allowed_call(self, function: _Item, arguments: List[_Item]) -> None:
         if function.kind != "u":
-            raise unsafe(function.name or "an object", "calls")
+            raise not_safe(function.name, "calls")
         self.check_data(arguments)
         self.stack.append(_Named("x", function.name, None, arguments))
 
@@ -287,7 +287,7 @@ class _Tracer:
         for item in items:
             if item.kind in "cA":
                 name = next((part.name for part in item.children if part.kind == "c"), item.name)
-                raise unsafe(name, "holds, as a value,")
+                raise not_allowed(name, "holds, as a value,")
 
     def check_hash(self, items: List[_Item]) -> None:
         self.hashed += sum([item.weight for item in items])

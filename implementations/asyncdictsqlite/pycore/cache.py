@@ -56,10 +56,11 @@ class Cache:
         size_bytes = size_of(key, value)
         if self._capacity == 0 or size_bytes > self._capacity_bytes:
             return
+        # Room first: the new entry has not had its chance to be hit.
+        while len(self._entries) >= self._capacity or self.size_bytes + size_bytes > self._capacity_bytes:
+            self._evict()
         self._entries[key] = _Entry(value, epoch, size_bytes)
         self.size_bytes += size_bytes
-        while len(self._entries) > self._capacity or self.size_bytes > self._capacity_bytes:
-            self._evict()
 
     def drop(self, key: Key) -> None:
         """Forget a key."""

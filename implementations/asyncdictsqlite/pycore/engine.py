@@ -42,7 +42,6 @@ class FileEngine:
         self._reader: Reader
         self._writer = Writer(opening, self._lock, self._coherence, self._switches, self._committed, self._stop)
         self._hits = self._misses = self._cold_reads = 0
-        self._last_error: Optional[str] = None
 
     # ---- opening and closing ---------------------------------------------------------------------------
 
@@ -75,7 +74,7 @@ class FileEngine:
     def _stop(self, error: Exception) -> None:
         """Serve nothing any more: what a failed sync leaves on the disk is unknown."""
         path = self._opening.path
-        self._last_error = str(error)
+        self._writer.last_error = str(error)
         self._writer.stopped = StateError(f"{path}: stopped, since a sync failed; aopen() opens it again")
         with self._lock:
             if self._state == "open":
@@ -157,7 +156,7 @@ class FileEngine:
 
     def _reader_error(self, error: Exception) -> Exception:
         translated = translate(error, self._opening.path)
-        self._last_error = str(translated)
+        self._writer.last_error = str(translated)
         if isinstance(translated, (OSError, ValueError)):
             return translated
         return translate(sqlite3.OperationalError(f"the reader failed: {error!r}"), self._opening.path)
@@ -253,7 +252,7 @@ class FileEngine:
             "writes_per_commit": writer.writes / writer.commits if writer.commits else 0.0,
             "checkpoints": writer.checkpoints,
             "foreign_changes": self._coherence.epoch,
-            "last_error": self._last_error,
+            "last_error": writer.last_error,
             "cold_inline": 0,
             "cold_thread": self._cold_reads,
             **(self._reader.stats() if self._state == "open" else {}),

@@ -307,7 +307,7 @@ class LazyEngine(FileEngine):
         except (AsyncDictError, OSError) as error:
             self._take_back()
             failed = FlushFailedError(f"{self._opening.path}: a flush failed and will be tried again: {error}")
-            self._last_error = str(failed)
+            self._writer.last_error = str(failed)
             self._settle(failed)
             raise failed from error
         self._writer.writes += len(unsaved)

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from typing import ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..errors import AsyncDictError, CapacityExceededError, ClosedError, ConfigError, InvalidTableNameError
 from ..op import Op
@@ -58,7 +58,7 @@ class MemoryEngine:
             undo: _Undo = []
             try:
                 results = [self._apply(change, old, undo) for change in changes]
-                self._make_room()
+                self._make_room({key for key, _ in undo})
             except AsyncDictError as error:
                 for key, value in reversed(undo):
                     self._put(key, value)
@@ -112,7 +112,7 @@ class MemoryEngine:
         if (before is None) != (value is None):
             self._sorted.pop(key[0], None)
 
-    def _make_room(self) -> None:
+    def _make_room(self, fresh: Set[Key]) -> None:
         options = self._opening.options
         while len(self._values) > options.capacity or self._size_bytes > options.capacity_bytes:
             if not options.evict:
@@ -120,12 +120,13 @@ class MemoryEngine:
                     f"memory store {self._opening.path}: full at capacity={options.capacity}, "
                     f"capacity_bytes={options.capacity_bytes}; nothing was applied: delete keys, or use evict=True"
                 )
-            self._evict()
+            self._evict(fresh if len(fresh) < len(self._values) else set())
 
-    def _evict(self) -> None:
+    def _evict(self, fresh: Set[Key]) -> None:
+        """Forget the coldest entry that is not of this call: it has not had its chance to be read."""
         while True:
             key = next(iter(self._values))
-            if not self._visited.pop(key, False):
+            if key not in fresh and not self._visited.pop(key, False):
                 self._put(key, None)
                 self._evictions += 1
                 return

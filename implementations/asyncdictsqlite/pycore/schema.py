@@ -86,17 +86,22 @@ def switch_to_wal(connection: sqlite3.Connection, path: str) -> None:
         raise StorageError(f"{path}: SQLite cannot use a WAL here (journal_mode={answer}): use a local file system")
 
 
-def tables(connection: sqlite3.Connection) -> Dict[str, TableInfo]:
-    """Read what the file says of its tables."""
-    rows = connection.execute("SELECT table_name, storage_mode FROM adsq_meta ORDER BY table_name")
+def tables(connection: sqlite3.Connection, path: str) -> Dict[str, TableInfo]:
+    """Read what the file says of its tables.
+
+    Raises:
+        SchemaMismatchError: one of them has not the columns of the format.
+    """
+    rows = connection.execute("SELECT table_name, storage_mode FROM adsq_meta ORDER BY table_name").fetchall()
+    for name, _ in rows:
+        _check_shape(connection, path, name)
     return {name: TableInfo(name, mode) for name, mode in rows}
 
 
 def create_table(connection: sqlite3.Connection, path: str, name: str, storage_mode: str) -> Was:
     """Create a table; within a transaction. An existing one of ours is left as it is."""
-    known = tables(connection)
+    known = tables(connection, path)
     if name in known:
-        check_shape(connection, path, name)
         return Was(True, known[name].storage_mode.encode())
     for (other,) in connection.execute("SELECT name FROM sqlite_master WHERE lower(name) = lower(?)", (name,)):
         if other == name:
@@ -107,8 +112,7 @@ def create_table(connection: sqlite3.Connection, path: str, name: str, storage_m
     return Was(False)
 
 
-def check_shape(connection: sqlite3.Connection, path: str, name: str) -> None:
-    """Raise SchemaMismatchError unless the table has the columns of the format."""
+def _check_shape(connection: sqlite3.Connection, path: str, name: str) -> None:
     found: List[object] = [
         (column, kind.upper(), int(bool(notnull)), key)
         for _, column, kind, notnull, _, key in connection.execute(f'PRAGMA table_info("{name}")')

@@ -70,6 +70,7 @@ class Writer:
             self.queue = WritersQueue(None, opening.path, 0)
         self.connection: sqlite3.Connection
         self.stopped: Optional[StateError] = None
+        self.last_error: Optional[str] = None
         self.modes: Dict[str, str] = {}
         self.commits = self.syncs = self.writes = self.checkpoints = 0
 
@@ -168,6 +169,7 @@ class Writer:
                 raise self.stopped
             results = self._commit_group(calls)
         except Exception as error:
+            self.last_error = str(error)
             if isinstance(error, DurabilityUnknownError):
                 self._failed(error)
             finish_all([(call.op, None, error) for call in calls])
@@ -299,7 +301,7 @@ class Writer:
             if not (schema.recognise(self.connection, opening.path) and opening.options.readonly):
                 with self.queue:
                     schema.initialise(self.connection, opening.path, opening.options.busy_timeout)
-            found = schema.tables(self.connection)
+            found = schema.tables(self.connection, opening.path)
             with self._engine_lock:
                 self._coherence.start(opening, self.connection)
         except BaseException:

@@ -9,6 +9,7 @@ import time
 import traceback
 from typing import List, Optional, Sequence
 
+from ..errors import ConfigError
 from . import CHECKS, coverage
 from .runner import Hang
 from .suite import Case, Suite, count_table, suite
@@ -21,7 +22,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return _show_coverage()
     if asked.backend is None:
         _parser().error("name a BACKEND, or ask for --coverage")
-    chosen = suite(asked.backend)
+    try:
+        chosen = suite(asked.backend)
+    except ConfigError as error:
+        print(f"FAILED: {error}")
+        return 1
     cases = [case for case in chosen.cases if asked.only is None or asked.only in case.name]
     if asked.list:
         print("\n".join(f"{case.name}: {case.says}" for case in cases))
@@ -30,12 +35,16 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m asyncdictsqlite.testing", description="Run the contract on a backend.")
+    parser = argparse.ArgumentParser(
+        prog="python -m asyncdictsqlite.testing", description="Run the contract on a backend."
+    )
     parser.add_argument("backend", nargs="?", metavar="BACKEND", help="a built-in backend, or an entry point's name")
     parser.add_argument("--only", metavar="NAME", help="run the checks whose name contains NAME")
     parser.add_argument("--seed", type=int, default=0, help="the seed of all chance (default 0)")
     parser.add_argument("--list", action="store_true", help="name the checks, run none")
-    parser.add_argument("--coverage", action="store_true", help="show which check proves which sentence; 1 if one is unproven")
+    parser.add_argument(
+        "--coverage", action="store_true", help="show which check proves which sentence; 1 if one is unproven"
+    )
     return parser
 
 

@@ -69,9 +69,13 @@ class Bench:
         return store
 
     def stores(self, **options: Any) -> Iterator[AsyncDictSQLite]:
-        """Make one store for each persist mode that the backend offers, each with a file of its own."""
+        """Make one store for each persist mode that the backend offers, each with a file of its own.
+
+        `capacity` is not for memory mode, where it would refuse what does not fit.
+        """
         for mode in self.persist_modes:
-            yield self.open(f"{mode}.db", persist_mode=mode, **options)
+            fitting = {name: value for name, value in options.items() if mode != "memory" or name != "capacity"}
+            yield self.open(f"{mode}.db", persist_mode=mode, **fitting)
 
     def inject(self, store: AsyncDictSQLite, **switches: Any) -> None:
         """Set the engine's switches of an open store (`Capability.SWITCHES`); what is not named is off."""
@@ -80,7 +84,9 @@ class Bench:
     def child(self, source: str, *args: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
         """Run Python source in a child process with this environment: ``sys.argv[1:]`` is `args`."""
         command = [sys.executable, "-c", source, *args]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=self.environment(), check=False)  # noqa: S603
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, env=self.environment(), check=False
+        )
 
     @staticmethod
     def environment() -> dict[str, str]:
@@ -122,9 +128,7 @@ class Check:
 CHECKS: List[Check] = []
 
 
-def check(
-    *sentences: str, needs: AbstractSet[Capability] = frozenset(), seconds: float = 10
-) -> Callable[[Body], Body]:
+def check(*sentences: str, needs: AbstractSet[Capability] = frozenset(), seconds: float = 10) -> Callable[[Body], Body]:
     """Put a coroutine function on the list of checks.
 
     Args:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
-from typing import Any, Awaitable, Callable, Iterator, List, Tuple, Type, Union
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Awaitable, Callable, Iterator, List, Tuple, Type, TypeVar, Union
 
 from .. import AsyncDictSQLite
 
+T = TypeVar("T")
 Call = Callable[..., Awaitable[Any]]
 
 
@@ -65,6 +68,19 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         await asyncio.sleep(0.002)
+
+
+async def on_threads(count: int, function: Callable[[int], T]) -> List[T]:
+    """Call the function with 0, 1, ... on as many threads at once."""
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> T:
+        barrier.wait()
+        return function(number)
+
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(count) as pool:
+        return await asyncio.gather(*(loop.run_in_executor(pool, run, number) for number in range(count)))
 
 
 def _names(kind: Union[Type[BaseException], Tuple[Type[BaseException], ...]]) -> str:

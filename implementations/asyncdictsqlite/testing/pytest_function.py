@@ -19,11 +19,11 @@ def conformance(*backends: str, seed: int = 0) -> Callable[..., None]:
     parametrize = _pytest().mark.parametrize
     cases = [(backend, case) for backend in backends for case in _cases(backend)]
 
-    @parametrize("case", [case for _, case in cases], ids=[f"{backend}-{case.name}" for backend, case in cases])
     def test_conformance(case: Case) -> None:
         case.run(seed)
 
-    return test_conformance  # type: ignore[no-any-return]
+    ids = [f"{backend}-{case.name}" for backend, case in cases]
+    return parametrize("case", [case for _, case in cases], ids=ids)(test_conformance)  # type: ignore[no-any-return]
 
 
 def _cases(backend: str) -> List[Case]:
@@ -48,6 +48,8 @@ def _pytest() -> Any:
     try:
         import pytest
     except ModuleNotFoundError as error:
-        message = "conformance() needs pytest: install asyncdictsqlite[testing], or run python -m asyncdictsqlite.testing"
+        message = (
+            "conformance() needs pytest: install asyncdictsqlite[testing], or run python -m asyncdictsqlite.testing"
+        )
         raise ModuleNotFoundError(message, name="pytest") from error
     return pytest

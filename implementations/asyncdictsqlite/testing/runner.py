@@ -69,7 +69,9 @@ def run_check(check: Check, backend: str, capabilities: AbstractSet[Capability],
         _run_in_time(check, Bench(backend, capabilities, Path(directory), seed))
 
 
-def run_gap(capability: Capability, checks: List[Check], backend: str, declared: AbstractSet[Capability], seed: int) -> None:
+def run_gap(
+    capability: Capability, checks: List[Check], backend: str, declared: AbstractSet[Capability], seed: int
+) -> None:
     """Show that a capability which the backend does not declare is really missing: one of its checks must fail.
 
     Raises:

@@ -1,10 +1,22 @@
 //! When the WAL is written back to the database, so that it is used again from its start: cheaper than letting it grow.
 use super::wal_index::Header;
 use rusqlite::Connection;
+use std::time::Duration;
 
-/// Frames that make a checkpoint worth while when nothing else is to do, and frames that force one.
-const IDLE_FRAMES: u32 = 1000;
+/// Frames that make a checkpoint worth while, and frames at which even many waiting calls have to wait for it.
+const ENOUGH_FRAMES: u32 = 1000;
 const FORCED_FRAMES: u32 = 16_000;
+/// A group of more calls than this is followed by the next one soon: the checkpoint can wait for a pause.
+const FEW_CALLS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(10);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    No,
+    Now,
+    /// When nothing comes for so long.
+    After(Duration),
+}
 
 #[derive(Default)]
 pub struct Checkpoints {
@@ -13,11 +25,18 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub fn is_due(&self, header: Header, idle: bool) -> bool {
+    /// When the next one is due after a group of so many calls.
+    pub fn due(&self, header: Header, calls: usize) -> Due {
         let (frames, backfilled) = header.frames();
-        let enough = if idle { IDLE_FRAMES } else { FORCED_FRAMES };
-        let grown = frames < self.tried_at || frames - self.tried_at >= IDLE_FRAMES;
-        frames.saturating_sub(backfilled) >= enough && grown
+        let left = frames.saturating_sub(backfilled);
+        let grown = frames < self.tried_at || frames - self.tried_at >= ENOUGH_FRAMES;
+        if left < ENOUGH_FRAMES || !grown {
+            Due::No
+        } else if calls <= FEW_CALLS || left >= FORCED_FRAMES {
+            Due::Now
+        } else {
+            Due::After(PAUSE)
+        }
     }
 
     /// Write back what no reader still needs to see in the WAL; waits for nobody.

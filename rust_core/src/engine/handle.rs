@@ -1,11 +1,10 @@
 //! The engine as its callers see it.
 use super::api::{Job, Outcome, Queued, Scan, Settings, Sink, Stats};
-use super::failure::Failure;
 use super::inbox::{Call, Request};
 use super::inline_reader::{self, Now};
+use super::life;
 use super::shared::{Shared, State};
 use super::switches::Switches;
-use super::writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,7 +22,7 @@ impl<J: Job> Engine<J> {
 
     /// Start the threads, which open the file; comes home with `Answer::Opened`. Once only: also a failed open needs a new engine.
     pub fn open(&self, job: J) {
-        writer::start(Arc::clone(&self.shared), job);
+        life::start(&self.shared, job);
     }
 
     /// Read all keys of the job in one transaction, on the reader thread.

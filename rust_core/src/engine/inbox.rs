@@ -50,6 +50,16 @@ impl<J> Default for Batch<J> {
     }
 }
 
+/// How a wait at the inbox ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Took {
+    Work,
+    /// Nothing came in time.
+    Nothing,
+    /// Shut, and nothing is left.
+    End,
+}
+
 struct Inner<J> {
     requests: VecDeque<Request<J>>,
     lazy: Vec<J>,
@@ -135,8 +145,9 @@ impl<J> Inbox<J> {
         }
     }
 
-    /// Block until there is something to do and move it into `batch`; false once shut and empty.
-    pub fn take(&self, batch: &mut Batch<J>) -> bool {
+    /// Block until there is something to do and move it into `batch`; for `patience` at most.
+    pub fn take(&self, batch: &mut Batch<J>, patience: Option<Duration>) -> Took {
+        let until = patience.map(|patience| Instant::now() + patience);
         let mut inner = self.lock();
         loop {
             let count = self.ready(&inner);
@@ -148,12 +159,15 @@ impl<J> Inbox<J> {
                     inner.due = None;
                     inner.backing_off = false;
                 }
-                return true;
+                return Took::Work;
             }
             if inner.shut && inner.requests.is_empty() {
-                return false;
+                return Took::End;
             }
-            inner = self.sleep(inner);
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Took::Nothing;
+            }
+            inner = self.sleep(inner, until);
         }
     }
 
@@ -178,9 +192,9 @@ impl<J> Inbox<J> {
         (at_limit && !inner.backing_off) || Instant::now() >= due
     }
 
-    fn sleep<'a>(&'a self, mut inner: MutexGuard<'a, Inner<J>>) -> MutexGuard<'a, Inner<J>> {
+    fn sleep<'a>(&'a self, mut inner: MutexGuard<'a, Inner<J>>, until: Option<Instant>) -> MutexGuard<'a, Inner<J>> {
         inner.asleep = true;
-        let mut inner = match inner.due {
+        let mut inner = match inner.due.into_iter().chain(until).min() {
             None => self.arrived.wait(inner).unwrap_or_else(PoisonError::into_inner),
             Some(due) => {
                 let left = due.saturating_duration_since(Instant::now());
@@ -194,8 +208,8 @@ impl<J> Inbox<J> {
     /// A flush is over: these are saved.
     pub fn saved(&self, changes: usize, bytes: usize) {
         let mut inner = self.lock();
-        inner.unsaved -= changes;
-        inner.unsaved_bytes -= bytes;
+        inner.unsaved = inner.unsaved.saturating_sub(changes);
+        inner.unsaved_bytes = inner.unsaved_bytes.saturating_sub(bytes);
     }
 
     /// A flush did not apply: put its jobs back in front and try again after `pause`.
@@ -218,10 +232,6 @@ impl<J> Inbox<J> {
         self.wake(inner);
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.lock().requests.is_empty()
-    }
-
     /// Withdraw the commits that have waited since before `limit`.
     pub fn withdraw(&self, limit: Instant) -> Vec<Request<J>> {
         let mut inner = self.lock();
@@ -236,11 +246,16 @@ impl<J> Inbox<J> {
         self.wake(inner);
     }
 
+    /// A close failed: go on.
+    pub fn unshut(&self) {
+        self.lock().shut = false;
+    }
+
     /// Take everything that waits.
     pub fn drain(&self, batch: &mut Batch<J>) {
         let mut inner = self.lock();
         batch.requests.extend(inner.requests.drain(..));
         batch.lazy.append(&mut inner.lazy);
-        (inner.unsaved, inner.unsaved_bytes, inner.due) = (0, 0, None);
+        inner.due = None;
     }
 }

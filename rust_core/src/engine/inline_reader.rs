@@ -46,7 +46,7 @@ impl InlineReader {
     }
 }
 
-pub fn read<J, T>(shared: &Shared<J>, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> Now<T> {
+pub fn read<J: 'static, T>(shared: &Shared<J>, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> Now<T> {
     let Ok(mut guard) = shared.inline.try_lock() else { return Now::WouldBlock };
     let Some(reader) = guard.as_mut() else { return Now::WouldBlock };
     let (result, wait) = nowait::attempt(|| reader.get(table, key, found));

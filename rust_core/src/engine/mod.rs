@@ -3,6 +3,7 @@
 //! An [`Engine`] is one open file with one writer and one reader thread. A request is a [`Job`] handed over at the
 //! call; it comes home exactly once, with its [`Outcome`], through the [`Sink`]. No method waits for a disk or a thread.
 mod api;
+mod backup;
 mod checkpoint;
 mod coherence;
 mod connection;
@@ -13,6 +14,7 @@ mod group;
 mod handle;
 mod inbox;
 mod inline_reader;
+mod life;
 pub mod nowait;
 mod opening;
 mod reader;
@@ -21,6 +23,7 @@ mod shared;
 mod side_lock;
 mod statement;
 mod switches;
+mod transaction;
 pub mod wake;
 mod wal_index;
 mod writer;

@@ -15,18 +15,22 @@ use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-/// What the writer thread starts with.
+/// What the two threads start with.
 pub struct Opened {
-    pub session: Session,
-    pub reader: Session,
-    pub watched: Watched,
-    pub header: Option<Header>,
-    pub queue: Option<QueueLock>,
+    pub writing: Writing,
+    pub reading: Session,
     pub tables: Vec<TableInfo>,
 }
 
+pub struct Writing {
+    pub session: Session,
+    pub header: Option<Header>,
+    pub queue: Option<QueueLock>,
+    pub watched: Watched, // last: dropped after the connection
+}
+
 /// Open the file of this engine; blocks.
-pub fn open<J>(shared: &Shared<J>) -> Result<Opened, Failure> {
+pub fn open<J: 'static>(shared: &Shared<J>) -> Result<Opened, Failure> {
     let settings = &shared.settings;
     let path = &settings.path;
     find_or_create(settings)?;
@@ -55,7 +59,8 @@ pub fn open<J>(shared: &Shared<J>) -> Result<Opened, Failure> {
     if !settings.exclusive {
         shared.coherence.attach(header);
     }
-    Ok(Opened { session: Session::new(writer), reader: Session::new(reader), watched, header, queue, tables })
+    let writing = Writing { session: Session::new(writer), header, queue, watched };
+    Ok(Opened { writing, reading: Session::new(reader), tables })
 }
 
 fn find_or_create(settings: &Settings) -> Result<(), Failure> {
@@ -128,7 +133,7 @@ fn warm_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
-fn start_inline<J>(shared: &Shared<J>, connection: Connection) {
+fn start_inline<J: 'static>(shared: &Shared<J>, connection: Connection) {
     let reader = InlineReader::new(Session::new(connection));
     let off = reader.reason_off();
     *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = off.clone();

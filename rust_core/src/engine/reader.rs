@@ -1,7 +1,7 @@
 //! The reader thread: reads that would have blocked their caller, pages and counts.
 use super::api::{Answer, Job, Outcome, Row, Scan};
 use super::failure::Failure;
-use super::inbox::{Batch, Call, Request};
+use super::inbox::{Batch, Call, Request, Took};
 use super::shared::{Shared, State};
 use super::statement::{Bind, Session, Verb};
 use super::switches::Place;
@@ -25,7 +25,7 @@ struct Reader<J: Job> {
 impl<J: Job> Reader<J> {
     fn serve(&mut self) {
         let (mut batch, mut done) = (Batch::default(), Vec::new());
-        while self.shared.to_reader.take(&mut batch) {
+        while self.shared.to_reader.take(&mut batch, None) == Took::Work {
             let mut waiting = batch.requests.drain(..).peekable();
             while waiting.peek().is_some() {
                 let together = if self.shared.injected.is_armed() { 1 } else { usize::MAX };
@@ -38,10 +38,11 @@ impl<J: Job> Reader<J> {
 
     /// Answer these in one read transaction.
     fn answer_all(&mut self, requests: impl Iterator<Item = Request<J>>, done: &mut Vec<(J, Outcome)>) {
+        let epoch = self.shared.epoch(); // before the snapshot is taken: what is found is at least of this epoch
         let begun = self.session.control(Verb::Begin);
         for request in requests {
             let answer = catch_unwind(AssertUnwindSafe(|| match &begun {
-                Ok(()) => self.answer(&request),
+                Ok(()) => self.answer(&request, epoch),
                 Err(error) => Err(self.failure(error)),
             }));
             done.push((request.job, answer.unwrap_or_else(|_| Err(Failure::panicked(&self.shared.settings.path)))));
@@ -51,7 +52,7 @@ impl<J: Job> Reader<J> {
         }
     }
 
-    fn answer(&mut self, request: &Request<J>) -> Outcome {
+    fn answer(&mut self, request: &Request<J>, epoch: u64) -> Outcome {
         if self.shared.state() == State::Stopped {
             return Err(self.shared.refusal());
         }
@@ -59,7 +60,7 @@ impl<J: Job> Reader<J> {
         shared.injected.delay(Place::Reader);
         let answer = match shared.injected.fault(Place::Reader) {
             Some(fault) => Err(fault.raise()),
-            None => self.look_up(request),
+            None => self.look_up(request, epoch),
         };
         shared.injected.delay(Place::Reader);
         answer.map_err(|error| {
@@ -69,19 +70,18 @@ impl<J: Job> Reader<J> {
         })
     }
 
-    fn look_up(&mut self, request: &Request<J>) -> rusqlite::Result<Answer> {
+    fn look_up(&mut self, request: &Request<J>, epoch: u64) -> rusqlite::Result<Answer> {
         match &request.call {
             Call::Scan(scan) => Ok(Answer::Rows(page(&mut self.session, scan)?)),
             Call::Count(table) => {
                 let count = self.session.statement(Verb::Count, table)?.first(&[], |row| row.int(0))?;
                 Ok(Answer::Count(count.unwrap_or(0) as u64))
             }
-            _ => self.read(&request.job),
+            _ => self.read(&request.job, epoch),
         }
     }
 
-    fn read(&mut self, job: &J) -> rusqlite::Result<Answer> {
-        let epoch = self.shared.epoch(); // before the SELECT: what it finds is at least of this epoch
+    fn read(&mut self, job: &J, epoch: u64) -> rusqlite::Result<Answer> {
         let mut values = vec![None; job.len()];
         let mut order: Vec<usize> = (0..job.len()).collect();
         if order.len() > SORTED_ABOVE {

@@ -15,10 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum State {
     /// Not open yet, or the open failed.
     Fresh = 0,
-    Open = 1,
+    Opening = 1,
+    Open = 2,
     /// A sync failed: nothing but `close` is possible.
-    Stopped = 2,
-    Closed = 3,
+    Stopped = 3,
+    Closed = 4,
 }
 
 /// Most reads that share one read transaction.
@@ -41,7 +42,7 @@ pub struct Shared<J> {
     state: AtomicU8,
 }
 
-impl<J> Shared<J> {
+impl<J: 'static> Shared<J> {
     pub fn new(settings: Settings, sink: Arc<dyn Sink<J>>) -> Self {
         let coherence = Arc::new(Coherence::new());
         let shared_file = (!settings.exclusive).then(|| Arc::clone(&coherence));
@@ -65,8 +66,9 @@ impl<J> Shared<J> {
     pub fn state(&self) -> State {
         match self.state.load(Ordering::Acquire) {
             0 => State::Fresh,
-            1 => State::Open,
-            2 => State::Stopped,
+            1 => State::Opening,
+            2 => State::Open,
+            3 => State::Stopped,
             _ => State::Closed,
         }
     }

@@ -47,9 +47,6 @@ impl Columns<'_> {
         unsafe { ffi::sqlite3_column_int64(self.0.raw, index) }
     }
 
-    pub fn text(&self, index: c_int) -> String {
-        String::from_utf8_lossy(self.bytes(index)).into_owned()
-    }
 }
 
 /// Ends the use of a statement, also when a callback panics: a statement in use would hold a read transaction.

@@ -1,20 +1,384 @@
 //! The writer thread: all transactions, flushes, checkpoints and backups of an engine, one after the other.
 use super::api::{Answer, Job, Notice, Outcome, Synchronous, Was};
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{Checkpoints, Due};
 use super::connection::set_synchronous;
 use super::failure::{Class, Failure};
 use super::file_methods::Watched;
 use super::group::{self, Trouble};
 use super::handle::size_of;
-use super::inbox::{Batch, Call, Request};
-use super::opening::{self, Opened};
-use super::reader;
+use super::inbox::{Batch, Call, Request, Took};
+use super::opening::Writing;
 use super::shared::{Shared, State};
-use super::side_lock::QueueLock;
-use super::statement::Session;
-use super::transaction::Transactions;
+use super::transaction::{Failed, Transactions};
 use super::wal_index::Header;
+use super::backup;
+use rusqlite::config::DbConfig;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+pub struct Writer<J: Job> {
+    shared: Arc<Shared<J>>,
+    transactions: Transactions<J>,
+    header: Option<Header>,
+    checkpoints: Checkpoints,
+    reader: Option<JoinHandle<()>>,
+    /// After a failed flush, until the next try.
+    pause: Duration,
+    /// Calls of the latest transaction.
+    latest_group: usize,
+    /// Commits that no sync has covered yet ("normal").
+    unsynced: bool,
+    /// The calls of `close`, and what came of it: ends the thread.
+    closed: Option<(Vec<J>, Outcome)>,
+    _watched: Watched, // last: dropped after the connection
+}
+
+impl<J: Job> Writer<J> {
+    pub fn new(shared: Arc<Shared<J>>, opened: Writing, reader: JoinHandle<()>) -> Self {
+        Self {
+            transactions: Transactions::new(Arc::clone(&shared), opened.session, opened.queue),
+            shared,
+            header: opened.header,
+            checkpoints: Checkpoints::default(),
+            reader: Some(reader),
+            pause: FIRST_PAUSE,
+            latest_group: 0,
+            unsynced: false,
+            closed: None,
+            _watched: opened.watched,
+        }
+    }
+
+    /// Serve until closed; returns the calls of `close` and what to tell them once the connection is gone.
+    pub fn serve(&mut self) -> (Vec<J>, Outcome) {
+        let mut batch = Batch::default();
+        loop {
+            if let Some(end) = self.closed.take() {
+                return end;
+            }
+            let patience = match self.checkpoint_due() {
+                Due::Now => {
+                    self.checkpoint_or_stop();
+                    None
+                }
+                Due::After(pause) => Some(pause),
+                Due::No => None,
+            };
+            match self.shared.to_writer.take(&mut batch, patience) {
+                Took::Work => {}
+                Took::Nothing => {
+                    self.checkpoint_or_stop();
+                    continue;
+                }
+                Took::End => return (Vec::new(), Ok(Answer::Done)),
+            }
+            if catch_unwind(AssertUnwindSafe(|| self.serve_batch(&mut batch))).is_err() {
+                self.after_panic(&mut batch);
+            }
+        }
+    }
+
+    fn serve_batch(&mut self, batch: &mut Batch<J>) {
+        let closes = matches!(batch.requests.first().map(|request| &request.call), Some(Call::Close));
+        if self.shared.state() == State::Stopped {
+            self.refuse(batch, &self.shared.refusal(), closes);
+        } else if !batch.lazy.is_empty()
+            && let Err(failure) = self.flush(&mut batch.lazy)
+        {
+            return self.flush_failed(batch, failure);
+        }
+        match batch.requests.first().map(|request| &request.call) {
+            None => {}
+            Some(Call::Commit) => self.commit(batch),
+            Some(Call::Flush) => {
+                let outcome = self.sync();
+                self.finish(batch, outcome);
+            }
+            Some(Call::Backup(target)) => {
+                let outcome = backup::write(&self.transactions.session, target).map(|()| Answer::Done);
+                self.finish(batch, outcome);
+            }
+            Some(Call::Close) => self.close(batch),
+            Some(Call::Read | Call::Scan(_) | Call::Count(_)) => self.send_on(batch),
+        }
+    }
+
+    /// Answer the one request of the batch.
+    fn finish(&self, batch: &mut Batch<J>, outcome: Outcome) {
+        if let Some(request) = batch.requests.pop() {
+            self.shared.deliver_one(request.job, outcome);
+        }
+    }
+
+    fn send_on(&self, batch: &mut Batch<J>) {
+        for request in batch.requests.drain(..) {
+            if let Err(request) = self.shared.to_reader.send(request) {
+                self.shared.deliver_one(request.job, Err(self.shared.refusal()));
+            }
+        }
+    }
+
+    // ---- commits ----
+
+    fn commit(&mut self, batch: &mut Batch<J>) {
+        let outcomes = if self.shared.settings.readonly {
+            batch.requests.iter().map(|_| Err(Failure::readonly(&self.shared.settings.path))).collect()
+        } else {
+            self.outcomes_of(&batch.requests)
+        };
+        let was_locked = outcomes.last().is_some_and(|last| matches!(last, Err(failure) if failure.class == Class::Locked));
+        let jobs = batch.requests.drain(..).map(|request| request.job);
+        self.shared.sink.deliver(&mut jobs.zip(outcomes).collect());
+        if was_locked {
+            self.withdraw_late();
+        }
+    }
+
+    /// Commit these calls as one transaction; a call that fails by its own fault is left out and the others tried again.
+    fn outcomes_of(&mut self, requests: &[Request<J>]) -> Vec<Outcome> {
+        let path = self.shared.settings.path.clone();
+        let mut failures: Vec<Option<Failure>> = vec![None; requests.len()];
+        let mut met: (Vec<Vec<Was>>, u64) = (Vec::new(), 0);
+        loop {
+            let left: Vec<usize> = (0..requests.len()).filter(|&index| failures[index].is_none()).collect();
+            let Some(&first) = left.first() else { break };
+            let calls: Vec<&J> = left.iter().map(|&index| &requests[index].job).collect();
+            match self.transactions.run(requests[first].since, |session| group::apply(session, &path, &calls)) {
+                Ok(done) => {
+                    self.latest_group = calls.len();
+                    self.count_commit(calls.iter().map(|call| call.len()).sum());
+                    met = done;
+                    break;
+                }
+                Err(Failed::OfCall(call, failure)) => failures[left[call]] = Some(failure),
+                Err(Failed::NotApplied(failure)) => {
+                    self.shared.note(&failure);
+                    left.iter().for_each(|&index| failures[index] = Some(failure.clone()));
+                }
+                Err(Failed::Unknown(failure)) => {
+                    self.shared.stop(&failure);
+                    left.iter().for_each(|&index| failures[index] = Some(failure.clone()));
+                }
+            }
+        }
+        let (mut was, epoch) = (met.0.into_iter(), met.1);
+        let committed = |was| Ok(Answer::Committed { was, epoch });
+        failures.into_iter().map(|failure| failure.map_or_else(|| committed(was.next().unwrap_or_default()), Err)).collect()
+    }
+
+    fn count_commit(&mut self, changes: usize) {
+        self.shared.counters.commits.add(1);
+        self.shared.counters.writes.add(changes as u64);
+        self.unsynced = true;
+    }
+
+    /// Fail the calls that have waited for `busy_timeout` behind those that others kept waiting.
+    fn withdraw_late(&self) {
+        let Some(limit) = Instant::now().checked_sub(self.shared.settings.busy_timeout) else { return };
+        for request in self.shared.to_writer.withdraw(limit) {
+            self.shared.deliver_one(request.job, Err(super::opening::locked(&self.shared.settings.path)));
+        }
+    }
+
+    // ---- the lazy queue ----
+
+    /// Commit the lazy queue. On failure it is put back, or, when its outcome is unknown, sent home.
+    fn flush(&mut self, jobs: &mut Vec<J>) -> Result<(), Failure> {
+        let path = self.shared.settings.path.clone();
+        let calls: Vec<&J> = jobs.iter().collect();
+        let result = self.transactions.run(Instant::now(), |session| group::apply_blindly(session, &path, &calls));
+        match result {
+            Ok(((), epoch)) => {
+                let changes = self.forget_unsaved(jobs);
+                self.latest_group = 1;
+                self.count_commit(changes);
+                self.shared.counters.flushes.add(1);
+                self.pause = FIRST_PAUSE;
+                let flush = self.shared.counters.flushes.get();
+                self.send_home(jobs, || Ok(Answer::Flushed { flush, epoch }));
+                Ok(())
+            }
+            Err(Failed::NotApplied(failure) | Failed::OfCall(_, failure)) => {
+                let failure = failure.of_flush();
+                self.shared.note(&failure);
+                self.shared.to_writer.put_back(jobs, self.pause);
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                Err(failure)
+            }
+            Err(Failed::Unknown(failure)) => {
+                self.shared.stop(&failure);
+                self.forget_unsaved(jobs);
+                self.send_home(jobs, || Err(failure.clone()));
+                Err(failure)
+            }
+        }
+    }
+
+    fn forget_unsaved(&self, jobs: &[J]) -> usize {
+        let (changes, bytes) = jobs.iter().map(size_of).fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+        self.shared.to_writer.saved(changes, bytes);
+        changes
+    }
+
+    fn send_home(&self, jobs: &mut Vec<J>, outcome: impl Fn() -> Outcome) {
+        if !jobs.is_empty() {
+            self.shared.sink.deliver(&mut jobs.drain(..).map(|job| (job, outcome())).collect());
+        }
+    }
+
+    fn flush_failed(&self, batch: &mut Batch<J>, failure: Failure) {
+        if batch.requests.is_empty() && failure.class == Class::FlushFailed {
+            return self.shared.sink.notice(Notice::FlushFailed(failure));
+        }
+        self.refuse(batch, &failure, false);
+    }
+
+    /// Send everything home with this failure; `but_first`: except the first request.
+    fn refuse(&self, batch: &mut Batch<J>, failure: &Failure, but_first: bool) {
+        self.forget_unsaved(&batch.lazy);
+        self.send_home(&mut batch.lazy, || Err(failure.clone()));
+        for request in batch.requests.drain(usize::from(but_first)..) {
+            self.shared.deliver_one(request.job, Err(failure.clone()));
+        }
+    }
+
+    // ---- syncs, checkpoints, the end ----
+
+    /// Make all commits durable: in "normal" by one real commit that waits for its sync.
+    fn sync(&mut self) -> Outcome {
+        let settings = &self.shared.settings;
+        if settings.synchronous == Synchronous::Full || settings.readonly || !self.unsynced {
+            return Ok(Answer::Done);
+        }
+        let path = settings.path.clone();
+        let set = |this: &Self, value| {
+            set_synchronous(this.transactions.session.connection(), value).map_err(|error| Failure::of_sqlite(&error, 0, &path))
+        };
+        set(self, Synchronous::Full)?;
+        let done = self.transactions.run(Instant::now(), |session| {
+            session.connection().execute_batch("PRAGMA user_version = 1").map_err(Trouble::OfAll)
+        });
+        set(self, Synchronous::Normal)?;
+        match done {
+            Ok(_) => {
+                self.unsynced = false;
+                Ok(Answer::Done)
+            }
+            Err(Failed::Unknown(failure)) => {
+                self.shared.stop(&failure);
+                Err(failure)
+            }
+            Err(Failed::NotApplied(failure) | Failed::OfCall(_, failure)) => Err(failure),
+        }
+    }
+
+    fn checkpoint_due(&self) -> Due {
+        match self.header {
+            Some(header) if !self.shared.settings.readonly && self.shared.state() == State::Open => {
+                self.checkpoints.due(header, self.latest_group)
+            }
+            _ => Due::No,
+        }
+    }
+
+    fn checkpoint_or_stop(&mut self) {
+        if let Some(header) = self.header
+            && let Err(failure) = self.checkpoint(header)
+        {
+            self.shared.stop(&failure);
+        }
+    }
+
+    /// Fails only if a sync failed: then what was acknowledged in "normal" is unknown.
+    fn checkpoint(&mut self, header: Header) -> Result<(), Failure> {
+        let result = self.checkpoints.run(self.transactions.session.connection(), header);
+        self.shared.counters.checkpoints.add(1);
+        let path = &self.shared.settings.path;
+        match result {
+            Err(error) if self.shared.watch.sync_failed.load(Ordering::Relaxed) => {
+                Err(Failure::unknown(path, &error.to_string()))
+            }
+            Err(error) => {
+                self.shared.note(&Failure::of_sqlite(&error, self.transactions.session.system_errno(), path));
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn close(&mut self, batch: &mut Batch<J>) {
+        let mut rest = Batch::default();
+        self.shared.to_writer.shut();
+        self.shared.to_writer.drain(&mut rest);
+        if self.shared.state() == State::Stopped {
+            self.forget_unsaved(&rest.lazy);
+            self.send_home(&mut rest.lazy, || Err(self.shared.refusal()));
+        } else if !rest.lazy.is_empty()
+            && let Err(failure) = self.flush(&mut rest.lazy)
+            && failure.class == Class::FlushFailed
+        {
+            self.shared.to_writer.unshut();
+            batch.requests.append(&mut rest.requests);
+            return self.refuse(batch, &failure, false);
+        }
+        let (closes, others): (Vec<_>, Vec<_>) =
+            rest.requests.into_iter().partition(|request| matches!(request.call, Call::Close));
+        let outcome = self.end();
+        for request in others {
+            self.shared.deliver_one(request.job, Err(self.shared.refusal()));
+        }
+        let jobs = batch.requests.drain(..).chain(closes).map(|request| request.job).collect();
+        self.closed = Some((jobs, outcome));
+    }
+
+    /// End the reader and everything but the writer's own connection.
+    fn end(&mut self) -> Outcome {
+        let stopped = self.shared.state() == State::Stopped;
+        self.shared.set_state(State::Closed);
+        self.shared.to_reader.shut();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join(); // a panic was answered where it happened
+        }
+        self.shared.inline.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.coherence.detach();
+        if stopped {
+            // A failed sync is never tried again: not by SQLite's own checkpoint at the last close either.
+            let _ = self.transactions.session.connection().set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            return Ok(Answer::Done);
+        }
+        match self.header {
+            Some(header) if !self.shared.settings.readonly => self.checkpoint(header).map(|()| Answer::Done),
+            _ => Ok(Answer::Done),
+        }
+    }
+
+    fn after_panic(&mut self, batch: &mut Batch<J>) {
+        let path = &self.shared.settings.path;
+        if !self.transactions.abort() {
+            let failure = Failure::unknown(path, "a thread of the engine panicked");
+            self.shared.stop(&failure);
+            return self.refuse(batch, &failure, false);
+        }
+        let failure = Failure::panicked(path);
+        self.shared.note(&failure);
+        if !batch.lazy.is_empty() {
+            self.shared.to_writer.put_back(&mut batch.lazy, self.pause);
+            if batch.requests.is_empty() {
+                self.shared.sink.notice(Notice::FlushFailed(failure.clone().of_flush()));
+            }
+        }
+        self.refuse(batch, &failure, false);
+    }
+}
+
+/// Name the file in what a failed open says.
+pub fn no_thread(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Class::Storage, format!("{}: no thread could be started ({error}); nothing was opened", path.display()))
+}

@@ -129,6 +129,10 @@ impl Cache {
         self.slots[slot as usize].as_mut()
     }
 
+    pub fn limits(&self) -> (usize, usize) {
+        (self.limits.entries, self.limits.bytes)
+    }
+
     /// Whether this many more entries and bytes would be too many.
     pub fn would_overflow(&self, entries: isize, bytes: isize) -> bool {
         self.len().saturating_add_signed(entries) > self.limits.entries
@@ -152,10 +156,16 @@ impl Cache {
             return;
         }
         match self.slot_of(table, &key.borrow()) {
-            Some(slot) => self.replace(slot, kept, state, epoch, generation),
-            None => self.insert(table, key, kept, state, epoch, generation),
+            Some(slot) => {
+                self.replace(slot, kept, state, epoch, generation);
+                self.make_room();
+            }
+            None => {
+                let slot = self.insert(table, key, kept, state, epoch, generation);
+                self.make_room();
+                self.slots[slot as usize].iter().for_each(|entry| entry.visited.set(false));
+            }
         }
-        self.make_room();
     }
 
     fn replace(&mut self, slot: u32, kept: Kept, state: State, epoch: u64, generation: u64) {
@@ -170,7 +180,7 @@ impl Cache {
         self.change_state(slot, was, state);
     }
 
-    fn insert(&mut self, table: u32, key: &OwnedKey, kept: Kept, state: State, epoch: u64, generation: u64) {
+    fn insert(&mut self, table: u32, key: &OwnedKey, kept: Kept, state: State, epoch: u64, generation: u64) -> u32 {
         let entry = Entry {
             hash: key.hash,
             key: key.object.clone(),
@@ -182,7 +192,7 @@ impl Cache {
             newer: NONE,
             older: NONE,
             state,
-            visited: Cell::new(false),
+            visited: Cell::new(true), // until there is room: it may not be what makes room for itself
         };
         self.bytes += entry.bytes();
         self.version += 1;
@@ -200,6 +210,7 @@ impl Cache {
         } else {
             self.unsaved += 1;
         }
+        slot
     }
 
     /// Unsaved entries are in no order of eviction: so eviction never has to step over them.

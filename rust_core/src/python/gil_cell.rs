@@ -16,6 +16,11 @@ impl<T> GilCell<T> {
         Self(UnsafeCell::new(value))
     }
 
+    /// The content, where nobody else can see the cell.
+    pub const fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+
     /// The content's address. Follow it only with the GIL held; no `&mut` may live across code that can run Python.
     #[inline(always)]
     pub const fn get(&self) -> *mut T {

@@ -127,9 +127,10 @@ fn move_line(engine: &Bound<'_, Engine>) {
     loop {
         let core = engine.get().core(py);
         let held = core.gates.has_parked();
-        let Some((call, awaitable)) = core.gates.line.pop_front_if(|(call, _)| !held || call.keys().is_some()) else {
+        if core.gates.line.front().is_some_and(|(call, _)| held && call.keys().is_none()) {
             break;
-        };
+        }
+        let Some((call, awaitable)) = core.gates.line.pop_front() else { break };
         match engine.get().core(py).refusal(py) {
             Some(error) => complete(py, &awaitable, Err(error)),
             None => place(engine, call, awaitable),
@@ -193,7 +194,8 @@ pub fn queue_up(engine: &Bound<'_, Engine>, changes: Vec<Change>, awaitable: &Re
     let (Some(file), false) = (core.engine.clone(), changes.is_empty()) else { return false };
     core.unsaved.operations += changes.len();
     core.unsaved.bytes += changes.iter().map(Change::size_bytes).sum::<usize>();
-    file.queue(Job::new(engine, awaitable.clone(), Work::Queue(changes))).full
+    file.queue(Job::new(engine, awaitable.clone(), Work::Queue(changes)));
+    is_full(engine.get().core(engine.py()))
 }
 
 /// A flush is over: forget what it made durable, and acknowledge what waited for room.
@@ -221,12 +223,22 @@ pub fn flushed(engine: &Bound<'_, Engine>, changes: &[Change], epoch: Option<u64
     make_room(engine);
 }
 
+/// Whether what is queued, or on its way to the file, is at twice a limit.
+fn is_full(core: &Core) -> bool {
+    core.unsaved.operations >= core.options.max_unsaved.saturating_mul(2)
+        || core.unsaved.bytes >= core.options.max_unsaved_bytes.saturating_mul(2)
+}
+
+/// Whether one more change might find it full.
+pub fn might_fill(core: &Core, change: &Change) -> bool {
+    core.unsaved.operations + 1 >= core.options.max_unsaved.saturating_mul(2)
+        || core.unsaved.bytes + change.size_bytes() >= core.options.max_unsaved_bytes.saturating_mul(2)
+}
+
 fn make_room(engine: &Bound<'_, Engine>) {
     let py = engine.py();
     let core = engine.get().core(py);
-    let is_full = core.unsaved.operations >= 2 * core.options.max_unsaved
-        || core.unsaved.bytes >= 2 * core.options.max_unsaved_bytes;
-    if is_full || core.waits_for_room.is_empty() {
+    if is_full(core) || core.waits_for_room.is_empty() {
         return;
     }
     for waits in std::mem::take(&mut core.waits_for_room) {

@@ -37,9 +37,10 @@ pub fn commit(engine: &Bound<'_, Engine>, commit: Commit) -> PyResult<Ref> {
     let decision = decide(core, &commit.changes, &Homes::default(), commit.wants_old);
     if !core.options.evict && overflows(core, &commit.changes, &decision) {
         let (entries, bytes) = (core.cache.len(), core.cache.bytes);
+        let (most, most_bytes) = core.cache.limits();
         let message = format!(
-            "{}: memory is full ({entries} entries, {bytes} bytes); nothing was applied: delete some, raise capacity or \
-             capacity_bytes, or let evict=True forget the coldest",
+            "{}: memory is full ({entries} entries of capacity={most}, {bytes} bytes of capacity_bytes={most_bytes}); \
+             nothing was applied: delete some, raise the limit, or let evict=True forget the coldest",
             core.path
         );
         return Err(errors::named(py, "CapacityExceededError", &message));
@@ -49,6 +50,19 @@ pub fn commit(engine: &Bound<'_, Engine>, commit: Commit) -> PyResult<Ref> {
     }
     engine.get().sweep(py);
     result::of_commit(py, decision.was, commit.tells)
+}
+
+/// Set one key, if that needs no decision; false: go the long way (which may refuse it).
+pub fn put(core: &mut Core, change: &Change) -> bool {
+    let (Some(key), Some(value)) = (&change.key, &change.value) else { return false };
+    let size = super::job::bytes(Some(value)).len() + key.bytes().len() + ENTRY_BYTES;
+    let old = core.cache.cost_of(change.table, &key.borrow());
+    let bytes = size as isize - old.unwrap_or(0) as isize;
+    if !core.options.evict && core.cache.would_overflow(isize::from(old.is_none()), bytes) {
+        return false;
+    }
+    apply(core, change);
+    true
 }
 
 fn apply(core: &mut Core, change: &Change) {

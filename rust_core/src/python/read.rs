@@ -9,6 +9,7 @@ use super::key::OwnedKey;
 use super::reference::Ref;
 use super::value::{self, Kind};
 use crate::engine::Now;
+use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -56,7 +57,7 @@ fn count(core: &mut Core, table: u32, key: &OwnedKey) -> Known {
 /// Read many keys of a table: a list of bytes and None.
 pub fn many(engine: &Bound<'_, Engine>, table: u32, keys: Vec<OwnedKey>, awaitable: Ref) {
     let py = engine.py();
-    let list = PyList::new(py, std::iter::repeat_n(py.None(), keys.len()));
+    let list = PyList::new(py, keys.iter().map(|_| py.None()));
     let list = match list {
         Ok(list) => list,
         Err(error) => return complete(py, &awaitable, Err(error)),
@@ -164,6 +165,22 @@ fn decode_found(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &
     }
 }
 
+/// A codec knows no keys: name the one whose value is broken.
+fn with_key(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, error: PyErr) -> PyErr {
+    let py = engine.py();
+    if !error.is_instance_of::<PyValueError>(py) {
+        return error;
+    }
+    let core = engine.get().core(py);
+    let (path, name) = (core.path.clone(), core.tables[table as usize].name.clone());
+    let key: String = String::from_utf8_lossy(key.bytes()).chars().take(80).collect();
+    let message = format!("{path}, table {name:?}, key {key:?}: {}", error.value(py));
+    match error.value(py).setattr("args", (message,)) {
+        Ok(()) => error,
+        Err(other) => other,
+    }
+}
+
 /// Decode by the codec; where the object may stay in memory, it takes the place of the bytes it came from.
 pub fn decode(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Ref, encoded: Ref) -> PyResult<Ref> {
     let py = engine.py();
@@ -171,7 +188,8 @@ pub fn decode(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Re
     if kind == Kind::Bytes {
         return Ok(encoded);
     }
-    let object: Ref = codec.bind(py).call_method1("decode", (encoded.bind(py),))?.into();
+    let decoded = codec.bind(py).call_method1("decode", (encoded.bind(py),));
+    let object: Ref = decoded.map_err(|error| with_key(engine, table, key, error))?.into();
     // SAFETY: GIL held; `object` is alive.
     if unsafe { value::may_stay(object.as_ptr(), kind) } {
         let core = engine.get().core(py);

@@ -51,6 +51,11 @@ impl Ref {
         }
     }
 
+    pub fn of_int(py: Python<'_>, number: u64) -> Self {
+        let Ok(number) = number.into_pyobject(py); // cannot fail
+        number.into()
+    }
+
     #[inline(always)]
     pub fn as_ptr(&self) -> *mut PyObject {
         self.0.as_ptr()
@@ -80,7 +85,7 @@ impl Ref {
     /// # Safety
     /// GIL held; the object is a `T`.
     #[inline(always)]
-    pub unsafe fn get_unchecked<T: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync>(&self) -> &T {
+    pub unsafe fn get_unchecked<T: pyo3::PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync>(&self) -> &T {
         // SAFETY: as stated; the object lives as long as `self`.
         unsafe { self.as_py().bind(Python::assume_attached()).cast_unchecked::<T>().get() }
     }

@@ -78,7 +78,7 @@ pub unsafe fn pickle(value: *mut PyObject) -> Option<Ref> {
     unsafe {
         if ffi::PyBytes_CheckExact(value) != 0 {
             let data: *const u8 = ffi::PyBytes_AS_STRING(value).cast();
-            let data = std::slice::from_raw_parts(data, ffi::PyBytes_GET_SIZE(value) as usize);
+            let data = std::slice::from_raw_parts(data, ffi::PyBytes_Size(value) as usize);
             return sized(data, b'C', b'B');
         }
         if ffi::PyUnicode_CheckExact(value) != 0 {
@@ -164,7 +164,7 @@ fn new_bytes(parts: &[&[u8]]) -> Option<Ref> {
             ffi::PyErr_Clear();
             return None;
         };
-        let mut target: *mut u8 = ffi::PyBytes_AS_STRING(object.as_ptr()).cast();
+        let mut target: *mut u8 = ffi::PyBytes_AS_STRING(object.as_ptr()).cast_mut().cast();
         for part in parts {
             ptr::copy_nonoverlapping(part.as_ptr(), target, part.len());
             target = target.add(part.len());
@@ -187,6 +187,6 @@ pub fn copy(data: &[u8]) -> Option<Ref> {
 pub unsafe fn content<'a>(object: *mut PyObject) -> &'a [u8] {
     // SAFETY: as stated: a bytes object never changes.
     unsafe {
-        std::slice::from_raw_parts(ffi::PyBytes_AS_STRING(object).cast(), ffi::PyBytes_GET_SIZE(object) as usize)
+        std::slice::from_raw_parts(ffi::PyBytes_AS_STRING(object).cast(), ffi::PyBytes_Size(object) as usize)
     }
 }

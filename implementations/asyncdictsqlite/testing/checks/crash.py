@@ -87,7 +87,7 @@ async def killed_writethrough_loses_nothing(bench: Bench) -> None:
         options = {"persist_mode": "writethrough", "synchronous": synchronous}
         await _killed_while_writing(bench, f"{synchronous}.db", options, 0.0)
         if number == 0 and Capability.SWITCHES in bench.capabilities:
-            await _killed_while_writing(bench, "delayed.db", options, 0.01)
+            await _killed_while_writing(bench, "delayed.db", options, 0.03)
 
 
 @check("1.18", "3.5", "3.7", needs={Capability.WRITETHROUGH, Capability.CRASH_SAFE}, seconds=30)

@@ -13,7 +13,7 @@ from typing import Iterator, Optional
 from ... import AsyncDictSQLite, ConfigError, UnknownBackendError, registry
 from ...protocol import Capability
 from ..check import Bench, check
-from ..expect import equal, raises, same
+from ..expect import equal, on_threads, raises, same
 
 
 @check("1.1", "5.6")
@@ -78,12 +78,13 @@ async def defaults(bench: Bench) -> None:
     equal(parameters[0].name, "db_path")
     positional = [(one.name, one.default) for one in parameters[1:] if one.kind is one.POSITIONAL_OR_KEYWORD]
     keyword_only = {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
-    equal(positional, [("capacity", 1_000_000), ("persist_mode", "lazy"), ("storage_mode", "pickle"), ("table_name", "main"),
-                       ("buffer_size", 100)])  # fmt: skip
+    equal(positional, [
+        ("capacity", 1_000_000), ("persist_mode", "lazy"), ("storage_mode", "pickle"), ("table_name", "main"),
+        ("buffer_size", 100)])  # fmt: skip
     equal(keyword_only, {
         "backend": "auto", "capacity_bytes": 256 * 2**20, "evict": False, "synchronous": "full", "flush_interval": 1.0,
-        "max_unsaved": 100_000, "max_unsaved_bytes": 64 * 2**20, "busy_timeout": 5.0, "exclusive": None, "readonly": False,
-        "pickle_allow": (), "max_value_bytes": 64 * 2**20})  # fmt: skip
+        "max_unsaved": 100_000, "max_unsaved_bytes": 64 * 2**20, "busy_timeout": 5.0, "exclusive": None,
+        "readonly": False, "pickle_allow": (), "max_value_bytes": 64 * 2**20})  # fmt: skip
     equal(bench.open().backend, bench.backend)
 
 
@@ -131,7 +132,7 @@ async def unknown_backends(bench: Bench) -> None:
 
 @check("1.71", "6.3")
 async def names_that_are_no_file(bench: Bench) -> None:
-    """":memory:" and "" are ConfigErrors that name persist_mode='memory'; capacity=0 in memory mode likewise."""
+    """ ":memory:" and "" are ConfigErrors that name persist_mode='memory'; capacity=0 in memory mode likewise."""
     for mode in bench.persist_modes:
         for name in (":memory:", ""):
             with raises(ConfigError, "persist_mode='memory'"):
@@ -171,17 +172,15 @@ async def many_first_callers_keep_their_order(bench: Bench) -> None:
 async def many_first_callers_on_many_threads(bench: Bench) -> None:
     """Threads and loops may all be the first to use a store: one opens it, all are served."""
     for db in bench.stores():
-        barrier = threading.Barrier(8)
 
-        def use(number: int, db: AsyncDictSQLite = db, barrier: threading.Barrier = barrier) -> object:
-            barrier.wait()
+        def use(number: int, db: AsyncDictSQLite = db) -> object:
             if number % 2:
                 db.set(f"k{number}", number)
             else:
                 asyncio.run(db.aset(f"k{number}", number))  # type: ignore[arg-type]
             return db.get(f"k{number}")
 
-        equal(await asyncio.gather(*(asyncio.to_thread(use, number) for number in range(8))), list(range(8)))
+        equal(await on_threads(8, use), list(range(8)))
         equal(await db.alen(), 8)
 
 

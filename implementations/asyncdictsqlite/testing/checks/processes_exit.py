@@ -54,7 +54,7 @@ def _quiet(way: str, stderr: str) -> bool:
     return stderr == ""
 
 
-@check("3.10", "5.4", "5.5", needs={Capability.CRASH_SAFE}, seconds=60)
+@check("3.10", "5.4", "5.5", needs={Capability.CRASH_SAFE, Capability.WRITETHROUGH}, seconds=60)
 async def every_way_to_end_a_program_keeps_what_was_written(bench: Bench) -> None:
     """Return, sys.exit, an exception, SIGINT and writes in flight: no hang, no noise, all written is there."""
     cases = [(mode, way) for mode in bench.file_modes for way in _WAYS]
@@ -84,7 +84,7 @@ async def _check_leaving(bench: Bench, mode: str, way: str, peer: Peer) -> None:
     assert found == list(range(written)), f"{mode}, {way}: lost {found.count(None)} of {written}"
 
 
-@check("3.10", needs={Capability.CRASH_SAFE}, seconds=20)
+@check("3.10", needs={Capability.CRASH_SAFE, Capability.WRITETHROUGH}, seconds=20)
 async def a_store_never_closed_gives_a_resource_warning(bench: Bench) -> None:
     """A store never closed is told by a ResourceWarning that names its file; a closed one is not."""
     mode = bench.file_modes[0]

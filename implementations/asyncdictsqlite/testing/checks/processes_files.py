@@ -119,7 +119,7 @@ async def processes_may_create_one_file_at_once(bench: Bench) -> None:
     """Of processes that create one file at once all succeed if shared, and one if exclusive; nothing is lost."""
     with ExitStack() as stack:
         servants = [stack.enter_context(Servant(bench.backend)) for _ in range(3)]
-        for number in range(6):
+        for number in range(12):
             exclusive = number % 3 == 2
             path = bench.path(f"{number}.db")
             for servant in servants:

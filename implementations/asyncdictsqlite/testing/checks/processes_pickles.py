@@ -12,8 +12,8 @@ from ...errors import (
 )
 from ...protocol import Capability
 from ..check import Bench, check
+from ..expect import raises
 from ..peer import sql
-from ..raising import Raises
 
 _V1 = {Capability.FORMAT_V1, Capability.WRITETHROUGH}
 _WRITETHROUGH = {"persist_mode": "writethrough"}
@@ -31,16 +31,16 @@ class _Reduced:
 
 def _hostile(marker: str) -> Dict[str, bytes]:
     """Return pickles that would write the file `marker`, or ask for gigabytes."""
-    write = f"open({marker!r}, 'w').close()"
+    write, command = f"open({marker!r}, 'w').close()", f"touch {marker}"
     return {
-        "system": pickle.dumps(_Reduced(os.system, f"touch {marker}")),
+        "system": pickle.dumps(_Reduced(os.system, command)),
         "exec": pickle.dumps(_Reduced(exec, write)),
         "nested": pickle.dumps({"a": [_Reduced(eval, write)]}),
         "getattr": b"\x80\x05cbuiltins\ngetattr\n.",
         "dotted": b"\x80\x05\x8c\x08builtins\x8c\x0dexec.__call__\x93.",
-        "by_name": b"\x80\x04cos\nsystem\n(V" + f"touch {marker}".encode() + b"\ntR.",
+        "by_name": b"\x80\x04cos\nsystem\n\x8c" + bytes([len(command)]) + command.encode() + b"\x85R.",
         "extension": b"\x80\x02\x82\x01.",
-        "instance": b"(i" + b"os\nsystem\n.",
+        "instance": b"(ios\nsystem\n.",
     }
 
 
@@ -52,7 +52,7 @@ async def planted_pickles_run_no_code(bench: Bench) -> None:
     async with bench.open("hostile.db", **_WRITETHROUGH) as db:
         for key in _hostile(marker):
             for read in (db.aget(key), db.abatch_get([key]), db.asetdefault(key, 1)):
-                with Raises(UnsafePickleError, hint=key):
+                with raises(UnsafePickleError, "key", key):
                     await read
                 assert not os.path.exists(marker), f"{key} ran code"
         assert await db.aget("good") == {"a": 1}
@@ -73,7 +73,7 @@ async def planted_garbage_is_a_decoding_error(bench: Bench) -> None:
     await _make_pickles(bench, "garbage.db", garbage)
     async with bench.open("garbage.db", **_WRITETHROUGH) as db:
         for key in garbage:
-            with Raises(ValueDecodingError, UnsafePickleError, hint=key):
+            with raises((ValueDecodingError, UnsafePickleError), "key", key):
                 await db.aget(key)
         assert await db.aget("good") == {"a": 1}
 

@@ -22,6 +22,7 @@ from ..peer import Peer, Servant
 
 _SHARED = {Capability.WRITETHROUGH, Capability.COHERENT}
 _ROUNDS = 4
+_LAST = b"last"
 
 
 def open_shared(bench: Bench, name: str = "store.db", **options: Any) -> AsyncDictSQLite:
@@ -128,6 +129,34 @@ async def a_commit_between_our_commit_and_its_publication_is_foreign(bench: Benc
                     neighbour.hear()
                     found = [await db.aget("k"), *await db.abatch_get(["k"])]
                     assert found == [b"foreign %d" % number] * 2, f"after a neighbour set {marker}: {found}"
+
+
+def watch_a_batch(path: str, seconds: float) -> None:
+    """Read the keys of a batch by a plain connection until they all have the last number; print each torn state."""
+    connection = sqlite3.connect(path, timeout=20, isolation_level=None)
+    torn, deadline = [], time.monotonic() + seconds
+    print("ready", flush=True)
+    while time.monotonic() < deadline:
+        values = [row[0] for row in connection.execute("SELECT DISTINCT value FROM main WHERE key LIKE 'b%'")]
+        if len(values) != 1:
+            torn.append(values)
+        if values == [_LAST]:
+            break
+    print(ascii(torn[:3]))
+
+
+@check("1.18", "3.12", needs={*_SHARED, Capability.FORMAT_V1}, seconds=20)
+async def a_batch_is_never_seen_in_part(bench: Bench) -> None:
+    """Another process that reads all the time never sees one part of a batch without the other."""
+    async with open_shared(bench, storage_mode="bytes") as db:
+        await db.abatch_set((f"b{index}", b"") for index in range(40))
+        with Peer(watch_a_batch, bench.path(), 10.0) as watcher:
+            watcher.hear()
+            for number in range(200):
+                await db.abatch_set((f"b{index}", b"%d" % number) for index in range(40))
+            await db.abatch_set((f"b{index}", _LAST) for index in range(40))
+            torn = ast.literal_eval(watcher.hear())
+    assert not torn, f"a batch was seen in part: {torn}"
 
 
 def contend(backend: str, path: str, name: str, seed: int, keys: int) -> None:

@@ -39,7 +39,10 @@ async def stores_of_one_file_share_one_engine(bench: Bench) -> None:
             await two.aset("k", name)
             await two.aflush()
             same(await one.aget("k"), name)
-            equal([one.stats()[count] for count in ("commits", "entries")], [two.stats()[count] for count in ("commits", "entries")])
+            equal(
+                [one.stats()[count] for count in ("commits", "entries")],
+                [two.stats()[count] for count in ("commits", "entries")],
+            )
             hits = one.stats()["hits"]
             two.get("k")
             equal(one.stats()["hits"], hits + 1)
@@ -53,7 +56,9 @@ async def engine_options_must_be_equal(bench: Bench) -> None:
     for mode in bench.file_modes:
         db = await bench.open(f"{mode}.db", persist_mode=mode).aopen()
         exclusive = db.stats()["exclusive"]
-        others = dict(_OTHERS, persist_mode="lazy" if mode == "writethrough" else "writethrough", exclusive=not exclusive)
+        others = dict(
+            _OTHERS, persist_mode="lazy" if mode == "writethrough" else "writethrough", exclusive=not exclusive
+        )
         for name, value in others.items():
             with raises(AlreadyOpenError, name, repr(value)):
                 await _quiet(bench, f"{mode}.db", **{"persist_mode": mode, name: value}).aopen()
@@ -146,33 +151,6 @@ async def a_closed_store_opens_again(bench: Bench) -> None:
                 await db.aget("k")
             await db.aopen()
             same(await db.aget("k"), number)
-
-
-_FORGOTTEN = """
-import gc, sys, warnings
-from asyncdictsqlite import AsyncDictSQLite
-path, backend, mode = sys.argv[1:]
-options = dict(backend=backend, persist_mode=mode, flush_interval=60.0)
-db = AsyncDictSQLite(path, **options)
-db["k"] = "kept"
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    del db
-    gc.collect()
-print([one.category.__name__ for one in caught])
-again = AsyncDictSQLite(path, **options)
-print(again["k"], again.stats()["hits"])
-"""
-
-
-@check("1.64", "3.10", "5.5")
-async def a_collected_store_leaves_its_engine(bench: Bench) -> None:
-    """A store collected without close warns; its engine stays, with its cache, and exit saves everything."""
-    for mode in bench.file_modes:
-        child = bench.child(_FORGOTTEN, bench.path(f"{mode}.db"), bench.backend, mode)
-        equal((child.returncode, child.stdout.splitlines()), (0, ["['ResourceWarning']", "kept 1"]))
-        equal(child.stderr, "")
-        same(await bench.open(f"{mode}.db", persist_mode=mode).aget("k"), "kept")
 
 
 @check("1.65")

@@ -190,7 +190,17 @@ async def stats_counts(bench: Bench) -> None:
         await db.aset("k", "v")
         await db.aflush()
         before = db.stats()
-        names = {"hits", "misses", "entries", "bytes", "unsaved", "commits", "writes_per_commit", "last_error", "backend"}
+        names = {
+            "hits",
+            "misses",
+            "entries",
+            "bytes",
+            "unsaved",
+            "commits",
+            "writes_per_commit",
+            "last_error",
+            "backend",
+        }
         equal(names - before.keys(), set())
         await db.aget("k")
         db.get("k")

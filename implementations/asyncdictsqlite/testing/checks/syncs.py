@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import sys
 from typing import Any, List
 
 from ... import AsyncDictSQLite
 from ...protocol import Capability
 from ..check import Bench, check
-from ..peer import run
+from ..peer import Peer, Servant, run
 from ..preload import build, counts
 
 _SYNCED = {Capability.WRITETHROUGH, Capability.SYNCED}
@@ -104,19 +106,29 @@ async def lazy_flushes_are_synced(bench: Bench) -> None:
 
 
 def count_locks(backend: str, path: str) -> None:
-    """Print how many file locks 200 hits took."""
+    """Print what a neighbour changed meanwhile, how many file locks 200 hits took, and how many hits they were."""
     with _open(backend, path, exclusive=False) as db:
         db.set("k", 1)
-        db.get("k")
+        print("ready", flush=True)
+        sys.stdin.readline()
+        seen = db.get("k")
         before, hits = counts().locks, db.stats()["hits"]
         for _ in range(200):
             db.get("k")
-        print(ascii((counts().locks - before, db.stats()["hits"] - hits)))
+        print(ascii((seen, counts().locks - before, db.stats()["hits"] - hits)))
 
 
 @check("4.5", needs={Capability.COHERENT, Capability.CHEAP_COHERENCE, Capability.WRITETHROUGH}, seconds=20)
 async def a_shared_hit_needs_no_sql(bench: Bench) -> None:
     """exclusive=False: a hit is validated without SQL: 200 hits take not one file lock, which any SQL would."""
-    locks, hits = run(count_locks, bench.backend, bench.path(), environment=build(bench.directory))
+    path = bench.path()
+    with Peer(count_locks, bench.backend, path, environment=build(bench.directory)) as reader:
+        reader.hear()
+        with Servant(bench.backend) as other:
+            other.call(path, "open", persist_mode="writethrough", exclusive=False)
+            other.call(path, "set", "k", 2)
+            reader.tell("go")
+            seen, locks, hits = ast.literal_eval(reader.hear())
+    assert seen == 2, "a hit that takes no lock, but is stale"
     assert hits == 200, f"{hits} hits of 200 reads"
     assert locks == 0, f"200 hits took {locks} file locks"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ... import AsyncDictSQLite
-from ...errors import ClosedError, InvalidTableNameError, StorageModeMismatchError
+from ...errors import ClosedError, InvalidTableNameError, InvalidValueError, StorageModeMismatchError
 from ...protocol import Capability
 from ..check import Bench, check
 from ..expect import equal, faces, raises, same
@@ -78,13 +78,29 @@ async def a_table_keeps_its_mode(bench: Bench) -> None:
             await db.table("raw", storage_mode="json").aget("k")
         with raises(StorageModeMismatchError):
             db.table("raw", storage_mode="pickle").set("k", 1)
-        if mode != "memory":
-            await db.aclose()
-            again = bench.open(f"{mode}.db", persist_mode=mode, storage_mode="json")
-            raw = again.table("raw")
+
+
+@check("1.42", needs=_TABLES)
+async def the_file_tells_the_mode_of_a_first_write(bench: Bench) -> None:
+    """The first use of a view may be a write: its value is kept in the mode that the file has."""
+    for mode in bench.file_modes:
+        db = bench.open(f"{mode}.db", persist_mode=mode, storage_mode="json")
+        await db.table("raw", storage_mode="bytes").aset("k", b"raw")
+        await db.table("any", storage_mode="pickle").aset("k", (1, {2}))
+        await db.aclose()
+        for opened in (True, False):
+            first = bench.open(f"{mode}.db", persist_mode=mode, storage_mode="json")
+            if opened:
+                await first.aopen()
+            raw = first.table("raw")
             await raw.aset("new", b"x")
-            same(await raw.aget("k"), b"raw")
+            same((await raw.aget("k"), await raw.aget("new")), (b"raw", b"x"))
             equal(raw.stats()["storage_mode"], "bytes")
+            await first.table("any").aset("new", (3, {4}))
+            same(await first.table("any").aget("new"), (3, {4}))
+            with raises(InvalidValueError):
+                await first.table("raw").aset("k", [1])
+            await first.aclose()
 
 
 @check("1.43", needs=_TABLES)

@@ -117,19 +117,6 @@ pub unsafe fn resolved(value: *mut PyObject) -> *mut PyObject {
     object.cast()
 }
 
-/// A finished awaitable that raises `error`.
-pub fn failed(py: Python<'_>, error: PyErr) -> PyResult<Bound<'_, PyAny>> {
-    // SAFETY: `py` proves the GIL; the exception is an owned reference.
-    unsafe {
-        let error = error.into_value(py).into_ptr();
-        let object = allocate(error, FAILED);
-        if object.is_null() {
-            ffi::Py_DECREF(error);
-        }
-        Bound::from_owned_ptr_or_err(py, object.cast())
-    }
-}
-
 /// An awaitable that `complete` will finish.
 pub fn pending(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: `py` proves the GIL; `waiting` is set before the collector sees the object (invariant 3).

@@ -1,0 +1,50 @@
+"""``python -m harness report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from harness.cli.failure import Failure
+from harness.measure.remote import ROOT
+from harness.report.markdown import regenerate
+from harness.report.recorded import Recorded, newest
+from harness.report.runs import relist
+
+
+@click.command()
+@click.option("--record", "name", metavar="FILE", help="A sweep's record in results/runs (default: the newest complete one).")
+@click.option("--figures/--no-figures", default=True, help="Draw results/figures from the same record.")
+def report(name: Optional[str], figures: bool) -> None:
+    """Write the recorded numbers into README.md and results/README.md, between their markers."""
+    runs = ROOT / "results" / "runs"
+    named = None if name is None else _named(runs, name)
+
+    def record_for(driver: str) -> Optional[Path]:
+        return named if named is not None and driver == "sweep" else newest(runs, driver)
+
+    for block in regenerate(ROOT / "README.md", record_for):
+        click.echo(f"README.md: {block}")
+    if relist(ROOT / "results" / "README.md", runs):
+        click.echo("results/README.md: the list of records")
+    sweep = record_for("sweep")
+    if figures and sweep is not None:
+        _draw(sweep)
+
+
+def _named(runs: Path, name: str) -> Path:
+    path = runs / Path(name).name
+    if not path.exists():
+        raise Failure(f"no record {path.name} in results/runs")
+    if not Recorded.load(path).complete:
+        raise Failure(f"the run of {path.name} did not come to its end: its numbers are not published")
+    return path
+
+
+def _draw(path: Path) -> None:
+    from harness.figures import draw
+
+    for figure in draw(Recorded.load(path), ROOT / "results" / "figures"):
+        click.echo(f"results/figures/{figure.name}")

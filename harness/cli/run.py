@@ -1,0 +1,150 @@
+"""``python -m harness run``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import List, Optional, Sequence, Tuple
+
+import click
+
+from harness.cli.choice import chosen, installed
+from harness.cli.failure import Failure
+from harness.cli.screen import Screen
+from harness.contenders import CONTENDERS
+from harness.measure.remote import ROOT, WorkerError
+from harness.measure.session import CannotSyncError, Session
+from harness.report.recorded import Recorded
+from harness.report.tables import stage as stage_table
+from harness.report.tables import sweep_tables
+from harness.suites import stage, sweep
+from harness.suites.run_stage import run_stage
+from harness.suites.run_sweep import failures_of, run_sweep
+from harness.workloads import WORKLOADS
+
+_COMMAND = "python -m harness run"
+
+
+@click.command()
+@click.option("--suite", type=click.Choice(["sweep", "stage"]), default="sweep", show_default=True, help="What to run.")
+@click.option("--quick/--full", "quick", default=True, help="A few minutes, or longer blocks and more parameters.")
+@click.option("--contender", "contenders", multiple=True, metavar="NAME", help="Only this store; may be repeated.")
+@click.option("--workload", "workloads", multiple=True, metavar="NAME", help="Only this workload; may be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "results", help="Folder of records and figures.")
+@click.option("--scratch", type=click.Path(path_type=Path), default=ROOT / ".bench", help="Folder of the database files.")
+@click.option("--machine", help="Label of this machine in the records (default: from its processor).")
+@click.option("--json", "as_json", is_flag=True, help="Print the records, one JSON object per line, and nothing else.")
+def run(
+    suite: str,
+    quick: bool,
+    contenders: Tuple[str, ...],
+    workloads: Tuple[str, ...],
+    out: Path,
+    scratch: Path,
+    machine: Optional[str],
+    as_json: bool,
+) -> None:
+    """Measure, print tables, write a record and figures.
+
+    The sweep compares all stores through all workloads, each durability class by itself. The stage suite checks two ratios
+    of the Rust backend and exits 1 unless both hold.
+    """
+    names = chosen("contender", contenders, CONTENDERS)
+    kinds = chosen("workload", workloads, WORKLOADS)
+    there, missing = installed(names)
+    screen = Screen(quiet=as_json)
+    for line in missing:
+        click.echo(f"skipped: {line}", err=True)
+    session = _session(suite, out, scratch, machine)
+    if suite == "stage":
+        status = _stage(session, screen, missing)
+    else:
+        command = _command(quick, contenders, workloads)
+        groups = sweep.select(sweep.groups(full=not quick), there, kinds)
+        status = _sweep(session, screen, command, groups, there, missing, quick)
+    _show(session, screen, suite, as_json)
+    if suite == "sweep":
+        _draw(session, screen, out)
+    sys.exit(status)
+
+
+def _session(suite: str, out: Path, scratch: Path, machine: Optional[str]) -> Session:
+    try:
+        return Session(driver=suite, out=out, scratch=scratch, machine=machine)
+    except CannotSyncError as error:
+        raise Failure(str(error)) from error
+    except OSError as error:
+        raise Failure(f"{error.strerror}: {error.filename}") from error
+
+
+def _command(quick: bool, contenders: Sequence[str], workloads: Sequence[str]) -> str:
+    """Return the command that makes such a record again."""
+    words = [_COMMAND, "--quick" if quick else "--full"]
+    words += [f"--contender {name}" for name in contenders] + [f"--workload {name}" for name in workloads]
+    return " ".join(words)
+
+
+def _sweep(
+    session: Session,
+    screen: Screen,
+    command: str,
+    groups: List[sweep.Group],
+    there: List[str],
+    missing: List[str],
+    quick: bool,
+) -> int:
+    try:
+        with screen, session:
+            session.begin(command=command, profile="quick" if quick else "full", missing=missing)
+            for note in session.notes:
+                screen.line(note)
+            run_sweep(session, groups, there, sweep.QUICK if quick else sweep.FULL, screen)
+    except KeyboardInterrupt:
+        click.echo("interrupted: what was measured is kept", err=True)
+        return 130
+    lost = failures_of(session.record.records)
+    for record in lost:
+        click.echo(f"failed: {record['contender']} {record['configuration']}, {record['workload']}: {record['message']}", err=True)
+    return 1 if any(record["contender"] in sweep.OURS for record in lost) else 0
+
+
+def _stage(session: Session, screen: Screen, missing: List[str]) -> int:
+    try:
+        with screen, session:
+            session.begin(command=f"{_COMMAND} --suite stage", profile="stage", missing=missing)
+            if CONTENDERS["rust"].missing() is not None:
+                raise Failure("the stage suite needs the Rust backend: make build", exit_code=1)
+            held = run_stage(session, [goal() for goal in stage.GOALS], screen)
+    except WorkerError as error:
+        raise Failure(f"the stage suite failed: {error}", exit_code=1) from error
+    except KeyboardInterrupt:
+        click.echo("interrupted: what was measured is kept", err=True)
+        return 130
+    return 0 if held else 1
+
+
+def _show(session: Session, screen: Screen, suite: str, as_json: bool) -> None:
+    recorded = Recorded(session.record.path.name, session.record.records)
+    if as_json:
+        for record in recorded.records:
+            click.echo(json.dumps(record))
+        return
+    screen.tables([stage_table(recorded)] if suite == "stage" else sweep_tables(recorded))
+    screen.line(f"record: {_shown(session.record.path)}")
+
+
+def _draw(session: Session, screen: Screen, out: Path) -> None:
+    from harness.figures import draw
+
+    recorded = Recorded(session.record.path.name, session.record.records)
+    if recorded.complete:
+        for path in draw(recorded, out / "figures"):
+            screen.line(f"figure: {_shown(path)}")
+
+
+def _shown(path: Path) -> str:
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path)

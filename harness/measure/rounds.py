@@ -1,0 +1,133 @@
+"""Interleaved rounds: every case of a group gets a block in every round, so that a noisy moment hits them all."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from harness.measure.case import Case
+from harness.measure.remote import RemoteWorker, WorkerError, Workers
+
+MOST_OPERATIONS = 1 << 22
+LEAST_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: ``rounds`` blocks of about ``block_s`` seconds for each case.
+
+    A group that has taken ``group_s`` seconds ends after the round it is in, but not before `LEAST_ROUNDS`.
+    """
+
+    rounds: int
+    block_s: float
+    group_s: float
+
+
+@dataclass
+class Measured:
+    """What the rounds gave for one case: blocks in run order, or why it failed."""
+
+    case: Case
+    facts: Dict[str, Any] = field(default_factory=dict)
+    blocks: List[Dict[str, Any]] = field(default_factory=list)
+    failure: Optional[str] = None
+
+    @property
+    def samples(self) -> List[float]:
+        """Nanoseconds per operation of each block."""
+        return [block["ns"] / block["n"] for block in self.blocks]
+
+    @property
+    def counters(self) -> Dict[str, float]:
+        """What was counted per operation, over all blocks."""
+        operations = sum(block["n"] for block in self.blocks)
+        names = self.blocks[0]["counters"] if self.blocks else {}
+        return {name: sum(block["counters"][name] for block in self.blocks) / operations for name in names}
+
+
+@dataclass
+class _Lane:
+    """One case on its way through the rounds."""
+
+    measured: Measured
+    worker: RemoteWorker
+    number: int
+    folder: Path
+    n: int = 0
+
+    def ask(self, do: str, **request: Any) -> Dict[str, Any]:
+        """Ask the worker about this case; a failure ends the case, not the run."""
+        try:
+            return self.worker.ask(do, number=self.number, **request)
+        except WorkerError as error:
+            self.measured.failure = str(error)
+            return {}
+
+    def open(self) -> None:
+        self.folder.mkdir(parents=True)
+        case = self.measured.case.as_json()
+        self.measured.facts = self.ask("open", case=case, folder=str(self.folder))
+
+    def calibrate(self, block_s: float) -> None:
+        """Find how many operations fill a block; this warms the case up, too."""
+        workload = self.measured.case.workload
+        step = n = workload.step(self.measured.case.params)
+        while self.measured.failure is None:
+            block = self.ask("block", n=n)
+            if not block:
+                return
+            share = block["ns"] / 1e9 / block_s
+            if share >= 0.5 or n >= MOST_OPERATIONS:
+                self.n = max(step, round(n / share / step) * step)
+                return
+            n = min(max(n * 2, int(n / max(share, 0.02) / step * 0.7) * step), MOST_OPERATIONS // step * step)
+
+    def block(self) -> None:
+        block = self.ask("block", n=self.n)
+        if block:
+            self.measured.blocks.append(block)
+
+    def close(self) -> None:
+        if self.worker.alive:
+            failure = self.measured.failure
+            self.ask("close")
+            self.measured.failure = failure or self.measured.failure
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def measure(
+    cases: Sequence[Case],
+    workers: Workers,
+    scratch: Path,
+    effort: Effort,
+    step: Callable[[Case], None],
+) -> List[Measured]:
+    """Measure the cases of one group; ``step`` is called after each block, calibration included."""
+    lanes = []
+    for number, case in enumerate(cases):
+        lanes.append(_Lane(Measured(case), workers.of(case), number, scratch / f"case{number}"))
+    started = perf_counter()
+    try:
+        for lane in lanes:
+            lane.open()
+            lane.calibrate(effort.block_s)
+            step(lane.measured.case)
+        for round_number in range(effort.rounds):
+            late = round_number >= LEAST_ROUNDS and perf_counter() - started > effort.group_s
+            for lane in _rotated(lanes, round_number):
+                if lane.measured.failure is None and not late:
+                    lane.block()
+                step(lane.measured.case)
+    finally:
+        for lane in lanes:
+            lane.close()
+    return [lane.measured for lane in lanes]
+
+
+def _rotated(lanes: List[_Lane], by: int) -> List[_Lane]:
+    start = by % len(lanes)
+    return lanes[start:] + lanes[:start]

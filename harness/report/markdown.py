@@ -1,0 +1,96 @@
+"""Tables in Markdown, between markers that name them: ``<!-- harness:NAME -->`` ... ``<!-- /harness:NAME -->``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Callable, Dict, List, Optional
+
+from harness.report import tables
+from harness.report.recorded import Recorded
+from harness.report.table import Table
+
+_BLOCK = r"(<!-- harness:{name} -->\n)(.*?)(<!-- /harness:{name} -->)"
+_RECORD = re.compile(r"results/runs/([\w.-]+\.jsonl)")
+
+
+def _ladder(run: Recorded) -> Optional[Table]:
+    return tables.ladder(run, "rust") or tables.ladder(run, "threads")
+
+
+# What may stand between markers: the driver whose record it comes from, and how it is made.
+BLOCKS: Dict[str, Callable[[Recorded], Optional[Table]]] = {
+    "table": tables.overview,
+    "ladder": _ladder,
+    "corpus": tables.corpus,
+    "stage": tables.stage,
+}
+DRIVERS = {"table": "sweep", "ladder": "sweep", "corpus": "sweep", "stage": "stage"}
+
+
+def named(text: str) -> List[str]:
+    """Return the names of the blocks that a page has markers for."""
+    return [name for name in BLOCKS if re.search(_BLOCK.format(name=name), text, re.DOTALL)]
+
+
+def block(text: str, name: str) -> str:
+    """Return what stands between the markers."""
+    found = re.search(_BLOCK.format(name=name), text, re.DOTALL)
+    if found is None:
+        raise ValueError(f"no markers of harness:{name}")
+    return found.group(2)
+
+
+def record_of(content: str) -> Optional[str]:
+    """Return the file name of the record that a block names."""
+    found = _RECORD.search(content)
+    return found.group(1) if found else None
+
+
+def replaced(text: str, name: str, content: str) -> str:
+    """Return the page with other content between the markers."""
+    return re.sub(_BLOCK.format(name=name), lambda found: found.group(1) + content + found.group(3), text, flags=re.DOTALL)
+
+
+def render(name: str, run: Recorded) -> str:
+    """Make the content of a block from a record."""
+    table = BLOCKS[name](run)
+    if table is None:
+        raise ValueError(f"results/runs/{run.name} has nothing for harness:{name}")
+    return f"{markdown(table)}\n{source(run)}\n"
+
+
+def source(run: Recorded) -> str:
+    """Say where numbers come from: the machine, the record, the command."""
+    begin = run.begin
+    host = begin["host"]
+    machine = f"{host['cpu']}, {host['cores']} cores, {host['file_system']}, Python {host['python']}"
+    sync = f"one sync of this disk takes {begin['sync_us']:.0f} µs"
+    return f"{machine}; {sync}. Record: `results/runs/{run.name}`, made by `{begin['command']}`.\n"
+
+
+def markdown(table: Table) -> str:
+    """Return the table in Markdown, the sections as rows in bold."""
+    lines = [_row(table.headings), _row(["---"] * len(table.headings))]
+    for section, rows in table.sections:
+        if section:
+            lines.append(_row([f"**{section}**", *[""] * (len(table.headings) - 1)]))
+        lines.extend(_row(row) for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: object) -> str:
+    assert isinstance(cells, (list, tuple))
+    return "| " + " | ".join(cells) + " |"
+
+
+def regenerate(page: Path, record_for: Callable[[str], Optional[Path]]) -> List[str]:
+    """Write the blocks of a page anew; ``record_for`` names the record of a driver. Return the blocks written."""
+    text, done = page.read_text(encoding="utf-8"), []
+    for name in named(text):
+        path = record_for(DRIVERS[name])
+        if path is not None:
+            text = replaced(text, name, render(name, Recorded.load(path)))
+            done.append(name)
+    page.write_text(text, encoding="utf-8")
+    return done

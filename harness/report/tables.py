@@ -1,0 +1,160 @@
+"""The tables of a sweep and of the stage suite."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Dict, List, Optional, Sequence
+
+from harness.measure.records import Record
+from harness.report.recorded import CLASSES, Recorded
+from harness.report.table import NOTHING, Rows, Table, count, digits, pivot, spread, time
+
+SYNCED = CLASSES[0]
+
+
+def sweep_tables(run: Recorded) -> List[Table]:
+    """Return the tables of all that a sweep measured."""
+    found = [
+        ladder(run, "rust"),
+        ladder(run, "threads"),
+        writers(run),
+        batches(run),
+        cached_batches(run),
+        micro(run),
+        corpus(run),
+        promises(run),
+    ]
+    return [table for table in found if table is not None]
+
+
+def overview(run: Recorded) -> Optional[Table]:
+    """Return README's table: one row for each contender in its configuration."""
+    columns: Dict[str, Sequence[Record]] = {
+        "hit": run.measurements("hits", value_size=64),
+        "write, 1 task": run.measurements("sets", value_size=64),
+        "write, 64 tasks": run.outside_ladder("writers", value_size=64, tasks=64),
+        "write, 512 tasks": run.outside_ladder("writers", value_size=64, tasks=512),
+        "batch of 1000, a row": run.measurements("rows-batch", batch=1000),
+    }
+    table = pivot("Stores, by what an acknowledged write survives", columns, time)
+    return None if table is None else _with_promises(table, run)
+
+
+def _with_promises(table: Table, run: Recorded) -> Table:
+    seen = {(record["contender"], record["configuration"]): record for record in run.kind("promise")}
+    sections = []
+    for name, rows in table.sections:
+        sections.append((name, [[*row, *_seen(seen.get((row[0], row[1])))] for row in rows]))
+    return Table(table.title, [*table.headings, "syncs per write", "left after SIGKILL"], sections)
+
+
+def _seen(promise: Optional[Record]) -> List[str]:
+    if promise is None:
+        return [NOTHING, NOTHING]
+    return [count(promise["syncs_per_write"]), f"{promise['left']} of {promise['written']}"]
+
+
+def ladder(run: Recorded, ours: str) -> Optional[Table]:
+    """Return the steps of write-through buffering up to a backend's, each beside the one before."""
+    steps = ladder_steps(run, ours)
+    if len(steps) < 3:
+        return None
+    first, last = _median(steps[0]), _median(steps[-1])
+    rows: Rows = []
+    for before, step in zip([steps[0], *steps], steps):
+        times, share = _median(before) / _median(step), 0.0
+        if first != last:
+            share = math.log(times) / math.log(first / last)
+        gain = ["", ""] if step is before else [f"{digits(times)}x", f"{share:.0%}"]
+        rows.append([ladder_label(step), spread(step), *gain, count(step["counters"].get("syncs"))])
+    title = f"Write-through buffering, {ours}: {digits(first / last)}x from first to last step, every step durable"
+    return Table(title, ["step", "a write", "cheaper than before", "share of the whole", "syncs per write"], [(SYNCED, rows)], 1)
+
+
+def ladder_steps(run: Recorded, ours: str) -> List[Record]:
+    """Return the durable steps: sqlite3's two, then the backend's by ``buffer_size``."""
+    return [record for record in run.ladder() if record["contender"] in ("sqlite3", ours)]
+
+
+def ladder_label(record: Record) -> str:
+    """Name a step by what it adds."""
+    if record["contender"] == "sqlite3":
+        return {"default-journal": "sqlite3, default journal", "wal-full": "sqlite3, WAL"}[record["configuration"]]
+    size = record["options"].get("buffer_size", 1)
+    return f"{record['contender']}, {'one write' if size == 1 else f'at most {size} writes'} per commit"
+
+
+def _median(record: Record) -> float:
+    return float(record["summary"]["median"])
+
+
+def _by(records: Sequence[Record], name: str, text: str) -> Dict[str, Sequence[Record]]:
+    """Sort records into columns by a parameter."""
+    found: Dict[Any, List[Record]] = {}
+    for record in records:
+        found.setdefault(record["params"][name], []).append(record)
+    return {text.format(value): found[value] for value in sorted(found)}
+
+
+def writers(run: Recorded) -> Optional[Table]:
+    """Return what a write costs against the number of tasks."""
+    columns = _by(run.outside_ladder("writers", value_size=64), "tasks", "{} tasks")
+    columns["64 tasks, 1 KiB"] = run.outside_ladder("writers", value_size=1024, tasks=64)
+    return pivot("One write, when many tasks write at once (64 B values)", columns)
+
+
+def batches(run: Recorded) -> Optional[Table]:
+    """Return what a new row costs against the size of the batch."""
+    columns = {"one call each": run.measurements("rows-single"), **_by(run.measurements("rows-batch"), "batch", "of {}")}
+    return pivot("One new row (64 B), by single calls and by batches", columns)
+
+
+def cached_batches(run: Recorded) -> Optional[Table]:
+    """Return what a cached key costs against the size of the batch."""
+    return pivot("One cached key, read by batches", _by(run.measurements("reads-batch"), "batch", "of {}"))
+
+
+def micro(run: Recorded) -> Optional[Table]:
+    """Return what one operation at a time costs."""
+    columns = {
+        **_by(run.measurements("hits"), "value_size", "hit, {} B"),
+        **_by(run.measurements("sets"), "value_size", "write, {} B"),
+    }
+    return pivot("One operation at a time", columns)
+
+
+def corpus(run: Recorded) -> Optional[Table]:
+    """Return what a file of the standard library costs."""
+    written, reads = run.measurements("files-written"), run.measurements("files-read")
+    facts = next((record["facts"] for record in (*written, *reads)), None)
+    if facts is None:
+        return None
+    title = f"Sources of the standard library: {facts['entries']} files, {facts['entry_bytes'] / 2**20:.1f} MiB"
+    return pivot(title, {"written, 64 tasks": written, "hit": reads})
+
+
+def promises(run: Recorded) -> Optional[Table]:
+    """Return what was seen of each durability class."""
+    sections = []
+    for name in CLASSES:
+        found = [record for record in run.kind("promise") if record["durability"] == name]
+        rows = [
+            [record["contender"], record["configuration"], *_seen(record), "yes" if record["held"] else "NO"]
+            for record in found
+        ]
+        if rows:
+            sections.append((name, rows))
+    headings = ["store", "configuration", "syncs per write", "left after SIGKILL", "as declared"]
+    return Table("Promises, seen: writes one at a time, then SIGKILL", headings, sections) if sections else None
+
+
+def stage(run: Recorded) -> Table:
+    """Return the goals of the stage suite."""
+    rows = []
+    for record in run.kind("verdict"):
+        found = record["summary"]
+        ratio = f"{digits(found['median'])}x ({digits(found['q1'])}–{digits(found['q3'])})"
+        sides = [time({"summary": record[side]["summary"]}) for side in ("over", "under")]
+        rows.append([record["sentence"], *sides, ratio, record["wanted"], "yes" if record["held"] else "NO"])
+    headings = ["goal", "this", "against", "ratio (quartiles)", "wanted", "holds"]
+    return Table("Stage: ratios, median of interleaved rounds", headings, [("", rows)], 1)

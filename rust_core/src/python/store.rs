@@ -1,0 +1,97 @@
+//! The Python class `Store`: the first base of the backend's store class; its methods are those of `hot`.
+#![allow(unsafe_code)]
+
+use super::engine::Engine;
+use super::gil_cell::GilCell;
+use super::reference::Ref;
+use super::value::Kind;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+/// Base of the store class of the backend "rust": the methods `aget`, `aset`, `get` and `set` without a Python frame.
+#[pyclass(subclass, frozen, module = "asyncdictsqlite._rust")]
+pub struct Store {
+    view: GilCell<Option<View>>,
+}
+
+/// A table of an engine through a codec: what a store shows while it is open.
+pub struct View {
+    engine: Ref,
+    pub table: u32,
+    pub kind: Kind,
+    pub codec: Ref,
+    /// Of an encoded value; 0: only the codec knows.
+    pub max_value_bytes: usize,
+}
+
+impl View {
+    #[inline(always)]
+    pub fn engine(&self) -> &Engine {
+        // SAFETY: GIL held; made from an engine by `_bind`.
+        unsafe { self.engine.get_unchecked() }
+    }
+
+    pub fn engine_object<'py>(&self, py: Python<'py>) -> Bound<'py, Engine> {
+        super::engine::bound(py, &self.engine)
+    }
+}
+
+impl Store {
+    /// None: unopened, closed or forked. Use it before anything can run Python code.
+    #[inline(always)]
+    pub fn view<'a>(&'a self, _py: Python<'a>) -> Option<&'a View> {
+        // SAFETY: `_py` proves the GIL; the callers keep to the rule.
+        unsafe { (*self.view.get()).as_ref() }
+    }
+
+    fn set_view(&self, view: Option<View>) {
+        // SAFETY: GIL held; the old one is released when the cell is whole again.
+        let old = unsafe { std::mem::replace(&mut *self.view.get(), view) };
+        drop(old);
+    }
+}
+
+#[pymethods]
+impl Store {
+    #[new]
+    #[pyo3(signature = (*args, **kwargs))]
+    #[allow(unused_variables)]
+    fn new(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { view: GilCell::new(None) }
+    }
+
+    /// Show a table of an open engine.
+    fn _bind(&self, engine: &Bound<'_, Engine>, table: &str, codec: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = engine.py();
+        let mode: String = codec.getattr("storage_mode")?.extract()?;
+        let limit = codec.getattr_opt("_max_value_bytes")?.map(|most| most.extract()).transpose()?;
+        let core = engine.get().core(py);
+        let number = core.table(table);
+        core.tables[number as usize].storage_mode = Some(mode.as_str().into());
+        self.set_view(Some(View {
+            engine: Ref::of(engine),
+            table: number,
+            kind: Kind::of_mode(&mode),
+            codec: Ref::of(codec),
+            max_value_bytes: limit.unwrap_or(0),
+        }));
+        Ok(())
+    }
+
+    /// Show nothing any more.
+    fn _unbind(&self) {
+        self.set_view(None);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector holds the GIL and changes nothing.
+        let Some(view) = (unsafe { (*self.view.get()).as_ref() }) else { return Ok(()) };
+        visit.call(view.engine.as_py())?;
+        visit.call(view.codec.as_py())
+    }
+
+    fn __clear__(&self) {
+        self.set_view(None);
+    }
+}
