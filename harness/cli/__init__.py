@@ -1,4 +1,4 @@
-"""The commands: ``python -m harness run`` measures, ``python -m harness report`` writes what was recorded into the pages."""
+"""The commands: ``run`` measures, ``report`` writes what was recorded into the pages."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from harness.report.runs import relist
 
 
 @click.command()
-@click.option("--record", "name", metavar="FILE", help="A sweep's record in results/runs (default: the newest complete one).")
+@click.option("--record", "name", metavar="FILE", help="A sweep's record (default: the newest complete one).")
 @click.option("--figures/--no-figures", default=True, help="Draw results/figures from the same record.")
 def report(name: Optional[str], figures: bool) -> None:
     """Write the recorded numbers into README.md and results/README.md, between their markers."""

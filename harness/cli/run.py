@@ -32,7 +32,7 @@ _COMMAND = "python -m harness run"
 @click.option("--contender", "contenders", multiple=True, metavar="NAME", help="Only this store; may be repeated.")
 @click.option("--workload", "workloads", multiple=True, metavar="NAME", help="Only this workload; may be repeated.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "results", help="Folder of records and figures.")
-@click.option("--scratch", type=click.Path(path_type=Path), default=ROOT / ".bench", help="Folder of the database files.")
+@click.option("--scratch", type=click.Path(path_type=Path), default=ROOT / ".bench", help="Folder of database files.")
 @click.option("--machine", help="Label of this machine in the records (default: from its processor).")
 @click.option("--json", "as_json", is_flag=True, help="Print the records, one JSON object per line, and nothing else.")
 def run(
@@ -47,8 +47,8 @@ def run(
 ) -> None:
     """Measure, print tables, write a record and figures.
 
-    The sweep compares all stores through all workloads, each durability class by itself. The stage suite checks two ratios
-    of the Rust backend and exits 1 unless both hold.
+    The sweep compares all stores through all workloads, each durability class by itself. The stage suite checks two
+    ratios of the Rust backend and exits 1 unless both hold.
     """
     names = chosen("contender", contenders, CONTENDERS)
     kinds = chosen("workload", workloads, WORKLOADS)
@@ -105,7 +105,8 @@ def _sweep(
         return 130
     lost = failures_of(session.record.records)
     for record in lost:
-        click.echo(f"failed: {record['contender']} {record['configuration']}, {record['workload']}: {record['message']}", err=True)
+        who = f"{record['contender']} {record['configuration']}, {record['workload']}"
+        click.echo(f"failed: {who}: {record['message']}", err=True)
     return 1 if any(record["contender"] in sweep.OURS for record in lost) else 0
 
 

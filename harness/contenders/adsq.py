@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any, Dict, Mapping, Optional
 
@@ -51,9 +52,8 @@ class Rust(Backend):
     module = "asyncdictsqlite._rust"
 
     def versions(self) -> Dict[str, str]:
-        from asyncdictsqlite import _rust
-
-        return {**super().versions(), "sqlite": _rust.sqlite_version()}
+        extension = importlib.import_module(self.module)
+        return {**super().versions(), "sqlite": extension.sqlite_version()}
 
 
 class Threads(Backend):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, ClassVar, Dict, Mapping, Optional
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 
@@ -16,7 +16,7 @@ class Control(Contender):
     module = "builtins"
     page = "https://docs.python.org/3/library/stdtypes.html#mapping-types-dict"
     face = Face.CONTROL
-    configurations = {"dict": Configuration(Durability.VOLATILE, {})}
+    configurations: ClassVar[Mapping[str, Configuration]] = {"dict": Configuration(Durability.VOLATILE, {})}
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Any:
         entries: Dict[str, bytes] = {}

@@ -1,14 +1,14 @@
 """dictsqlite 2.1.3, class AsyncDictSQLite: what its modes do, not what they are called, decides the class.
 
-Its connection runs WAL with synchronous=NORMAL and offers no other, so no mode syncs before it acknowledges. "writethrough"
-writes at the call only while ``buffer_size`` is 1 (its own default there; 100 is turned into 1): with more, acknowledged
-writes wait in memory and a kill loses them.
+Its connection runs WAL with synchronous=NORMAL and offers no other, so no mode syncs before it acknowledges.
+"writethrough" writes at the call only while ``buffer_size`` is 1 (its own default there; 100 is turned into 1): with
+more, acknowledged writes wait in memory and a kill loses them.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping
+from typing import Any, ClassVar, Mapping
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 
@@ -21,7 +21,7 @@ class DictSQLite(Contender):
     module = "dictsqlite"
     page = "https://github.com/disnana/DictSQLite/blob/main/dictsqlite_v2/dictsqlite/docs/README_EN.md"
     face = Face.ASYNC
-    configurations = {
+    configurations: ClassVar[Mapping[str, Configuration]] = {
         "writethrough": Configuration(Durability.KILL, {"persist_mode": "writethrough", "buffer_size": 1}),
         "writethrough-buffered": Configuration(
             Durability.VOLATILE, {"persist_mode": "writethrough", "buffer_size": 1000}

@@ -1,12 +1,13 @@
 """diskcache.Cache, in-thread: its defaults, and the same with every commit synced.
 
-Values of 32 KiB and more go to files of their own, which it never syncs: the synced configuration keeps them in the database.
+Values of 32 KiB and more go to files of their own, which it never syncs: the synced configuration keeps them in the
+database.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 
@@ -37,7 +38,7 @@ class DiskCache(Contender):
     module = "diskcache"
     page = "https://grantjenks.com/docs/diskcache/tutorial.html#settings"
     face = Face.SYNC
-    configurations = {
+    configurations: ClassVar[Mapping[str, Configuration]] = {
         "default": Configuration(Durability.KILL, {}),
         "full": Configuration(Durability.SYNCED, {"sqlite_synchronous": 2, "disk_min_file_size": 2**30}),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 
@@ -50,7 +50,7 @@ class Sqlite3(Contender):
     module = "sqlite3"
     page = "https://www.sqlite.org/pragma.html#pragma_synchronous"
     face = Face.SYNC
-    configurations = {
+    configurations: ClassVar[Mapping[str, Configuration]] = {
         "default-journal": Configuration(Durability.SYNCED, {"journal_mode": "delete", "synchronous": "full"}),
         **CONFIGURATIONS,
     }

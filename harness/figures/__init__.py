@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List
 
-import matplotlib
+import matplotlib as mpl
 
 from harness.figures import batch, ladder, micro, real, scaling
 from harness.report.recorded import Recorded
@@ -21,7 +21,7 @@ FIGURES = {
 
 def draw(run: Recorded, folder: Path) -> List[Path]:
     """Draw what the run has numbers for; return the files."""
-    matplotlib.use("Agg")
+    mpl.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     for name, make in FIGURES.items():

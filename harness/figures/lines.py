@@ -14,7 +14,9 @@ from harness.report.recorded import CLASSES, Recorded
 Place = Callable[[Record], float]
 
 
-def panels(run: Recorded, records: Sequence[Record], place: Place, *, x: str, y: str, **titles: str) -> Optional[Figure]:
+def panels(
+    run: Recorded, records: Sequence[Record], place: Place, *, x: str, y: str, **titles: str
+) -> Optional[Figure]:
     """Return a figure with the classes side by side on the same axes; None without records."""
     classes = [name for name in CLASSES if any(record["durability"] == name for record in records)]
     if not classes:
@@ -32,8 +34,8 @@ def panels(run: Recorded, records: Sequence[Record], place: Place, *, x: str, y:
 
 
 def _panel(axes: Axes, records: List[Record], place: Place) -> None:
-    for (contender, configuration), found in style.series(records).items():
-        found = sorted(found, key=place)
+    for (contender, configuration), unsorted in style.series(records).items():
+        found = sorted(unsorted, key=place)
         places = [place(record) for record in found]
         median, low, high = zip(*(style.microseconds(record) for record in found))
         colour = style.colour(found[0])

@@ -23,7 +23,8 @@ def figure(run: Recorded) -> Optional[Figure]:
     made.subplots_adjust(left=0.18, right=0.985, top=1 - 1.0 / made.get_size_inches()[1], bottom=0.19, wspace=0.52)
     facts = written[0]["facts"]
     size = facts["entry_bytes"] / facts["entries"] / 1024
-    under = f"{facts['entries']} files of {size:.0f} KiB on average; quartiles as whiskers; (k) survives a kill, no mark: synced"
+    files = f"{facts['entries']} files of {size:.0f} KiB on average"
+    under = f"{files}; quartiles as whiskers; (k) survives a kill, else synced before acknowledgement"
     style.title(made, "Sources of the standard library as values", under, run)
     return made
 

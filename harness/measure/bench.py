@@ -1,6 +1,6 @@
 """The clock: blocks of operations timed inside one long-lived loop.
 
-No function here is a coroutine function: a driver that calls one times the operations, never the creation of a coroutine.
+No method here is a coroutine function: a driver that calls one times the operations, never the making of a coroutine.
 """
 
 from __future__ import annotations

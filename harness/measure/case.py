@@ -17,7 +17,7 @@ class Case:
     workload_name: str
     contender_name: str
     configuration_name: str
-    params: Params = Params()
+    params: Params = field(default_factory=Params)
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property

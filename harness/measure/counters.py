@@ -1,4 +1,4 @@
-"""Exact counts beside the time: syncs, write calls and written bytes of the process, and what the store counts itself."""
+"""Exact counts beside the time: syncs, write calls and written bytes of the process, and the store's own."""
 
 from __future__ import annotations
 

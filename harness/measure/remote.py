@@ -26,7 +26,7 @@ class RemoteWorker:
 
     def __init__(self, scratch: Path, preload: Optional[Path]) -> None:
         self._scratch = scratch
-        self._errors = tempfile.TemporaryFile("w+", dir=scratch)  # noqa: SIM115 - closed with the worker
+        self._errors = tempfile.TemporaryFile("w+", dir=scratch)
         self._child = subprocess.Popen(
             [sys.executable, "-m", "harness.measure.worker"],
             cwd=ROOT,

@@ -54,7 +54,7 @@ class Session:
         """Record what is being run, where, and how fast the disk itself is."""
         sync_us = host.sync_us(self.scratch)
         if sync_us < 5:
-            self.notes.append(f"one sync takes {sync_us} us here: this disk does not wait, so durable writes look cheap")
+            self.notes.append(f"one sync takes {sync_us} µs: this disk does not wait, durable writes look cheap here")
         facts = {"command": command, "profile": profile, "missing": missing, "notes": self.notes, "sync_us": sync_us}
         return self.record.add("begin", **facts, host=self.host)
 
@@ -123,4 +123,6 @@ def check_syncs(folder: Path) -> None:
     """
     kind = host.file_system(folder)
     if kind in host.NO_SYNC:
-        raise CannotSyncError(f"the database files would be on {kind}, which cannot sync: name a folder on a disk by --scratch")
+        raise CannotSyncError(
+            f"database files would be on {kind}, which cannot sync: name a folder on a disk by --scratch"
+        )

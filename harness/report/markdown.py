@@ -49,7 +49,8 @@ def record_of(content: str) -> Optional[str]:
 
 def replaced(text: str, name: str, content: str) -> str:
     """Return the page with other content between the markers."""
-    return re.sub(_BLOCK.format(name=name), lambda found: found.group(1) + content + found.group(3), text, flags=re.DOTALL)
+    pattern = re.compile(_BLOCK.format(name=name), re.DOTALL)
+    return pattern.sub(lambda found: found.group(1) + content + found.group(3), text)
 
 
 def render(name: str, run: Recorded) -> str:

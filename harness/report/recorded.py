@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Iterable, List, Optional
 
 from harness.measure.records import Record, is_complete, read
 
@@ -59,5 +59,3 @@ def newest(folder: Path, driver: str) -> Optional[Path]:
         if recorded.complete and recorded.begin["driver"] == driver:
             return path
     return None
-
-

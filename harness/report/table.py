@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from harness.measure.records import Record
 from harness.report.recorded import CLASSES
 
-NOTHING = "–"
+NOTHING = "-"
 _UNITS = (("ms", 1e6), ("µs", 1e3), ("ns", 1.0))
 Rows = List[List[str]]
 
@@ -47,7 +47,7 @@ def spread(record: Mapping[str, Any]) -> str:
     found = record["summary"]
     unit, divisor = _unit(found["median"])
     low, high = digits(found["q1"] / divisor), digits(found["q3"] / divisor)
-    return f"{digits(found['median'] / divisor)} {unit} ({low}–{high})"
+    return f"{digits(found['median'] / divisor)} {unit} ({low}..{high})"
 
 
 def time(record: Mapping[str, Any]) -> str:

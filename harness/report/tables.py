@@ -68,7 +68,8 @@ def ladder(run: Recorded, ours: str) -> Optional[Table]:
         gain = ["", ""] if step is before else [f"{digits(times)}x", f"{share:.0%}"]
         rows.append([ladder_label(step), spread(step), *gain, count(step["counters"].get("syncs"))])
     title = f"Write-through buffering, {ours}: {digits(first / last)}x from first to last step, every step durable"
-    return Table(title, ["step", "a write", "cheaper than before", "share of the whole", "syncs per write"], [(SYNCED, rows)], 1)
+    headings = ["step", "a write", "cheaper than before", "share of the whole", "syncs per write"]
+    return Table(title, headings, [(SYNCED, rows)], 1)
 
 
 def ladder_steps(run: Recorded, ours: str) -> List[Record]:
@@ -105,7 +106,8 @@ def writers(run: Recorded) -> Optional[Table]:
 
 def batches(run: Recorded) -> Optional[Table]:
     """Return what a new row costs against the size of the batch."""
-    columns = {"one call each": run.measurements("rows-single"), **_by(run.measurements("rows-batch"), "batch", "of {}")}
+    single, batch = run.measurements("rows-single"), run.measurements("rows-batch")
+    columns = {"one call each": single, **_by(batch, "batch", "of {}")}
     return pivot("One new row (64 B), by single calls and by batches", columns)
 
 
@@ -153,7 +155,7 @@ def stage(run: Recorded) -> Table:
     rows = []
     for record in run.kind("verdict"):
         found = record["summary"]
-        ratio = f"{digits(found['median'])}x ({digits(found['q1'])}–{digits(found['q3'])})"
+        ratio = f"{digits(found['median'])}x ({digits(found['q1'])}..{digits(found['q3'])})"
         sides = [time({"summary": record[side]["summary"]}) for side in ("over", "under")]
         rows.append([record["sentence"], *sides, ratio, record["wanted"], "yes" if record["held"] else "NO"])
     headings = ["goal", "this", "against", "ratio (quartiles)", "wanted", "holds"]

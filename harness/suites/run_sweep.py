@@ -22,7 +22,9 @@ class Watcher(Protocol):
     def step(self, doing: str) -> None: ...
 
 
-def run_sweep(session: Session, groups: Sequence[Group], there: Sequence[str], effort: Effort, watcher: Watcher) -> None:
+def run_sweep(
+    session: Session, groups: Sequence[Group], there: Sequence[str], effort: Effort, watcher: Watcher
+) -> None:
     """Measure everything; a failure ends its case, not the run."""
     writes = any(case.workload.writes for group in groups for case in group.cases)
     pairs = [
@@ -51,7 +53,7 @@ def _verify(session: Session, name: str, configuration: str) -> None:
 def failures_of(records: Sequence[Record]) -> List[Record]:
     """Return what failed, broken promises included."""
     broken = [
-        {**record, "message": f"declared {record['durability']!r}, but left {record['left']} of {record['written']} writes"}
+        {**record, "message": f"declared {record['durability']!r}, left {record['left']} of {record['written']} writes"}
         for record in records
         if record["kind"] == "promise" and not record["held"]
     ]

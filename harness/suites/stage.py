@@ -24,7 +24,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Goal:
-    """The ratio ``over / under`` must be below ``most``, or at least ``least``; ``pairs`` blocks of each side a round."""
+    """The ratio ``over / under`` must be below ``most`` or at least ``least``; ``pairs`` blocks of each side a round."""
 
     name: str
     sentence: str
@@ -59,7 +59,8 @@ def _writers() -> Goal:
     """Compare the default ``buffer_size`` with one commit per write: same tasks, same promise, same build."""
     params = Params(keys=10_000, tasks=64)
     alone, together = (
-        Case("writers", "rust", "writethrough-full", params, {"exclusive": False, "buffer_size": size}) for size in (1, 100)
+        Case("writers", "rust", "writethrough-full", params, {"exclusive": False, "buffer_size": size})
+        for size in (1, 100)
     )
     return Goal(
         name="writers",

@@ -99,8 +99,7 @@ def _batch(full: bool) -> List[Group]:
     ]
     sizes = (1, 10, 100, 1000, 10_000, 100_000) if full else (1, 10, 100, 1000, 10_000)
     found = [Group("New rows, one call each", _cases("rows-single", pairs, Params()))]
-    for size in sizes:
-        found.append(Group(f"New rows, batches of {size}", _cases("rows-batch", pairs, Params(batch=size))))
+    found += [Group(f"New rows, batches of {size}", _cases("rows-batch", pairs, Params(batch=size))) for size in sizes]
     for size in (1, 100, 10_000) if full else (1000,):
         params = Params(keys=10_000 if full else 2000, batch=size)
         found.append(Group(f"Cached keys, batches of {size}", _cases("reads-batch", pairs, params)))

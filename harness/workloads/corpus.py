@@ -12,13 +12,14 @@ from harness.workloads.micro import hits, sync_hits
 from harness.workloads.workload import Items, Params, Workload
 from harness.workloads.writers import Hand, deal, sync_writers, writers
 
-_NOT_ITS_OWN = ("site-packages", "dist-packages", "test", "tests", "__pycache__")
+_NOT_ITS_OWN = {"site-packages", "dist-packages", "test", "tests", "__pycache__"}
 
 
 @lru_cache(maxsize=4)
 def _sources(count: int, seed: int) -> Tuple[Tuple[str, bytes], ...]:
     library = Path(sysconfig.get_path("stdlib"))
-    paths = sorted(path for path in library.rglob("*.py") if not set(path.relative_to(library).parts) & set(_NOT_ITS_OWN))
+    found = (path for path in library.rglob("*.py") if _NOT_ITS_OWN.isdisjoint(path.relative_to(library).parts))
+    paths = sorted(found)
     chosen = streams.draw(Params(seed=seed), "files").sample(paths, min(count, len(paths)))
     return tuple((path.relative_to(library).as_posix(), path.read_bytes()) for path in sorted(chosen))
 

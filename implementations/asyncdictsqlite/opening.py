@@ -19,7 +19,15 @@ import warnings
 import weakref
 from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
-from .errors import AlreadyOpenError, FlushFailedError, ForkedError, ReadOnlyError, StateError, WalResetWarning
+from .errors import (
+    AlreadyOpenError,
+    FlushFailedError,
+    ForkedError,
+    NotADatabaseError,
+    ReadOnlyError,
+    StateError,
+    WalResetWarning,
+)
 from .op import Op
 from .options import EngineOptions
 from .protocol import Engine, EngineFactory, Opening, TableInfo
@@ -27,6 +35,8 @@ from .protocol import Op as AnyOp
 from .sidelock import SideLock
 
 Identity = Tuple[int, int]  # device, inode
+
+SMALLEST_FILE = 512  # SQLite's smallest page; it takes a file of a few bytes for an empty one
 
 _lock = threading.Lock()  # guards the four below; never held during I/O
 _open: Dict[Identity, OpenFile] = {}
@@ -231,6 +241,8 @@ def _identify(path: str, options: EngineOptions) -> Identity:
         if options.readonly:
             raise FileNotFoundError(f"{path}: no such file, and readonly=True creates none") from None
         found = _create(path)
+    if 0 < found.st_size < SMALLEST_FILE:
+        raise NotADatabaseError(f"{path} is not a SQLite database ({found.st_size} bytes); it was not touched")
     return found.st_dev, found.st_ino
 
 

@@ -25,7 +25,7 @@ from typing import (
 )
 
 from . import opening, registry
-from .errors import ClosedError, ConfigError, ValueEncodingError
+from .errors import ClosedError, ConfigError, InvalidValueError, ValueEncodingError
 from .iteration import Pages
 from .keys import check_key
 from .op import Mapped, coroutine_function
@@ -486,8 +486,16 @@ class AsyncDictSQLite(View):
         return Mapped(self._do(lambda engine: engine.commit(list(map(self._encoded, changes)), old=old)), result)
 
     def _put(self, key: str, value: Any, kind: Kind = Kind.PUT) -> Change:
-        encoded: Any = self._codec.encode(value) if self._is_mode_known else _Snapshot(value)
-        return Change(kind, self._table, check_key(key), encoded)
+        name = check_key(key)
+        encoded: Any = self._encode(name, value) if self._is_mode_known else _Snapshot(value)
+        return Change(kind, self._table, name, encoded)
+
+    def _encode(self, key: str, value: Any) -> bytes:
+        try:
+            return self._codec.encode(value)
+        except InvalidValueError as error:
+            error.args = (f"key {key!r:.80}: {error}", *error.args[1:])
+            raise
 
     def _encoded(self, change: Change) -> Change:
         value: Any = change.value

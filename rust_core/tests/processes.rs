@@ -72,7 +72,7 @@ fn neighbour() {
                 store.commit(vec![put(key, value)]).unwrap();
                 println!("> done");
             }
-            ["get", key] => println!("> {}", store.get(key).unwrap_or_default()),
+            ["get", key] => println!("> {}", store.get(key).unwrap_or("nothing".into())),
             ["checkpoint"] => {
                 let other = rusqlite::Connection::open(Path::new(&path)).unwrap();
                 let sql = "PRAGMA wal_checkpoint(TRUNCATE)";

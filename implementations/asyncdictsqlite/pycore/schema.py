@@ -26,6 +26,17 @@ def recognise(connection: sqlite3.Connection, path: str) -> bool:
         SchemaMismatchError: it is another application's, or of a newer format.
         sqlite3.DatabaseError: it is no database.
     """
+    if connection.in_transaction:
+        return _recognise(connection, path)
+    # One read transaction: another process may be making the file ours between two statements.
+    connection.execute("BEGIN")
+    try:
+        return _recognise(connection, path)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _recognise(connection: sqlite3.Connection, path: str) -> bool:
     application_id: int = connection.execute("PRAGMA application_id").fetchone()[0]
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     objects = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 /// Open the file of these settings; it is there already.
 pub fn open(settings: &Settings, busy_timeout: Duration) -> rusqlite::Result<Connection> {
-    let access =
-        if settings.readonly { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+    let access = if settings.readonly { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = if settings.exclusive {
         Connection::open_with_flags_and_vfs(&settings.path, flags, c"unix-excl")?

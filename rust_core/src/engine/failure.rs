@@ -59,7 +59,8 @@ impl Failure {
     }
 
     pub fn panicked(path: &Path) -> Self {
-        let message = format!("{}: a thread of the engine panicked; nothing was applied. Please report it", path.display());
+        let message =
+            format!("{}: a thread of the engine panicked; nothing was applied. Please report it", path.display());
         Self::new(Class::Storage, message)
     }
 

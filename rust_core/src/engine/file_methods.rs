@@ -96,7 +96,8 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, offset: c_int, n: c_
     unsafe {
         let table = table(file);
         let giving_up = flags == ffi::SQLITE_SHM_UNLOCK | ffi::SQLITE_SHM_EXCLUSIVE;
-        if offset == WRITE_LOCK && giving_up
+        if offset == WRITE_LOCK
+            && giving_up
             && let Some(coherence) = &table.watch.coherence
         {
             coherence.end_write();

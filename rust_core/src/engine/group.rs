@@ -188,10 +188,12 @@ fn clear(session: &mut Session, change: &Change<'_>, old: bool) -> Result<Was, s
 /// Whether an error comes from what the call asked for, not from the file or the system.
 fn is_of_call(error: &rusqlite::Error) -> bool {
     let code = primary_code(error);
-    [ffi::SQLITE_ERROR, ffi::SQLITE_TOOBIG, ffi::SQLITE_CONSTRAINT, ffi::SQLITE_MISMATCH, ffi::SQLITE_SCHEMA].contains(&code)
+    [ffi::SQLITE_ERROR, ffi::SQLITE_TOOBIG, ffi::SQLITE_CONSTRAINT, ffi::SQLITE_MISMATCH, ffi::SQLITE_SCHEMA]
+        .contains(&code)
 }
 
 fn too_large(path: &Path) -> Failure {
-    let message = format!("{}: key and value have more than SQLite's 1,000,000,000 bytes; nothing was applied", path.display());
+    let message =
+        format!("{}: key and value have more than SQLite's 1,000,000,000 bytes; nothing was applied", path.display());
     Failure::new(Class::ValueTooLarge, message)
 }

@@ -134,7 +134,8 @@ impl<J> Inbox<J> {
         if first || (at_limit && !inner.backing_off) {
             self.wake(inner);
         }
-        let full = unsaved >= lazy.max_unsaved.saturating_mul(2) || unsaved_bytes >= lazy.max_unsaved_bytes.saturating_mul(2);
+        let full =
+            unsaved >= lazy.max_unsaved.saturating_mul(2) || unsaved_bytes >= lazy.max_unsaved_bytes.saturating_mul(2);
         Ok(Queued { unsaved, unsaved_bytes, full })
     }
 
@@ -235,7 +236,8 @@ impl<J> Inbox<J> {
     /// Withdraw the commits that have waited since before `limit`.
     pub fn withdraw(&self, limit: Instant) -> Vec<Request<J>> {
         let mut inner = self.lock();
-        let late = inner.requests.iter().take_while(|request| request.call.is_commit() && request.since <= limit).count();
+        let late =
+            inner.requests.iter().take_while(|request| request.call.is_commit() && request.since <= limit).count();
         inner.requests.drain(..late).collect()
     }
 

@@ -33,6 +33,7 @@ impl InlineReader {
         if !nowait::install() {
             return Some("SQLite was built without USE_PREAD".into());
         }
+        let _ = self.session.connection().release_memory(); // so that the probe reads from the file
         let probe = || self.session.connection().query_row("PRAGMA schema_version", [], |_| Ok(()));
         match nowait::attempt(probe).1 {
             Wait::Unsupported(errno) => Some(reason(errno)),
@@ -40,7 +41,12 @@ impl InlineReader {
         }
     }
 
-    fn get<T>(&mut self, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> rusqlite::Result<Option<Option<T>>> {
+    fn get<T>(
+        &mut self,
+        table: &str,
+        key: &[u8],
+        found: impl FnOnce(&[u8]) -> T,
+    ) -> rusqlite::Result<Option<Option<T>>> {
         let select = self.session.statement(Verb::SelectShort, table)?;
         select.first(&[Bind::Text(key)], |row| if row.is_null(0) { None } else { Some(found(row.bytes(0))) })
     }

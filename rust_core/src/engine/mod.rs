@@ -29,7 +29,8 @@ mod wal_index;
 mod writer;
 
 pub use api::{
-    Answer, Change, Job, Kind, Lazy, Notice, Outcome, Queued, Row, Scan, Settings, Sink, Stats, Synchronous, TableInfo, Was,
+    Answer, Change, Job, Kind, Lazy, Notice, Outcome, Queued, Row, Scan, Settings, Sink, Stats, Synchronous, TableInfo,
+    Was,
 };
 pub use failure::{Class, Failure};
 pub use handle::Engine;

@@ -89,7 +89,9 @@ fn refuse_foreign(path: &Path) -> Result<(), Failure> {
     let verdict = connection::open_immutable(path).map_err(schema::Error::from).and_then(|c| schema::inspect(&c, path));
     match verdict {
         Err(schema::Error::Refused(failure)) => Err(failure),
-        Err(schema::Error::Sqlite(error)) if primary_code(&error) == ffi::SQLITE_NOTADB => Err(translate(error.into(), path)),
+        Err(schema::Error::Sqlite(error)) if primary_code(&error) == ffi::SQLITE_NOTADB => {
+            Err(translate(error.into(), path))
+        }
         _ => Ok(()),
     }
 }

@@ -96,7 +96,7 @@ impl<J: Job> Reader<J> {
     }
 
     fn failure(&self, error: &rusqlite::Error) -> Failure {
-        Failure::of_sqlite(error, self.session.system_errno(), &self.shared.settings.path)
+        self.session.failure(error, &self.shared.settings.path)
     }
 }
 

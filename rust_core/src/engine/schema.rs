@@ -37,12 +37,17 @@ impl From<Failure> for Error {
 /// Tell whose file it is; only reads.
 pub fn inspect(connection: &Connection, path: &Path) -> Result<Content, Error> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let (application, version) = (number("application_id")?, number("user_version")?);
+    // In this order: who sees another process's new objects sees its marks, which came in the same transaction.
     let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let (application, version) = (number("application_id")?, number("user_version")?);
     if application == APPLICATION_ID {
         return match version {
             FORMAT => Ok(Content::Ours),
-            _ => Err(Failure::schema(path, format_args!("has format {version}; this version reads format {FORMAT}: update it")).into()),
+            _ => Err(Failure::schema(
+                path,
+                format_args!("has format {version}; this version reads format {FORMAT}: update it"),
+            )
+            .into()),
         };
     }
     if application == 0 && objects == 0 {
@@ -105,10 +110,13 @@ pub fn initialise(connection: &Connection, path: &Path) -> Result<(), Error> {
 pub fn tables(connection: &Connection, path: &Path) -> Result<Vec<TableInfo>, Error> {
     let encoding: String = connection.pragma_query_value(None, "encoding", |row| row.get(0))?;
     if encoding != "UTF-8" {
-        return Err(Failure::schema(path, format_args!("is encoded in {encoding}; this version reads UTF-8 only")).into());
+        return Err(
+            Failure::schema(path, format_args!("is encoded in {encoding}; this version reads UTF-8 only")).into()
+        );
     }
     let described = (|| {
-        let mut statement = connection.prepare("SELECT table_name, storage_mode, format FROM adsq_meta ORDER BY table_name")?;
+        let mut statement =
+            connection.prepare("SELECT table_name, storage_mode, format FROM adsq_meta ORDER BY table_name")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         rows.collect::<rusqlite::Result<Vec<(String, String, i64)>>>()
     })();
@@ -120,7 +128,11 @@ pub fn tables(connection: &Connection, path: &Path) -> Result<Vec<TableInfo>, Er
         .into_iter()
         .map(|(name, storage_mode, format)| {
             if format != FORMAT {
-                return Err(Failure::schema(path, format_args!("has table {name:?} in format {format}: update this package")).into());
+                return Err(Failure::schema(
+                    path,
+                    format_args!("has table {name:?} in format {format}: update this package"),
+                )
+                .into());
             }
             check_shape(connection, path, &name)?;
             Ok(TableInfo { name, storage_mode })
@@ -134,7 +146,8 @@ fn check_shape(connection: &Connection, path: &Path, table: &str) -> Result<(), 
     let mut statement = connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1)")?;
     let rows = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     let columns = rows.collect::<rusqlite::Result<Vec<Column>>>()?;
-    let shape: Vec<_> = columns.iter().map(|(name, kind, not_null, key)| (name.as_str(), kind.as_str(), *not_null, *key)).collect();
+    let shape: Vec<_> =
+        columns.iter().map(|(name, kind, not_null, key)| (name.as_str(), kind.as_str(), *not_null, *key)).collect();
     if shape == [("key", "TEXT", 1, 1), ("value", "BLOB", 1, 0), ("expires_ms", "INTEGER", 0, 0)] {
         return Ok(());
     }
@@ -157,7 +170,8 @@ pub fn create(connection: &Connection, path: &Path, table: &str, storage_mode: &
             return Err(Failure::schema(path, what).into());
         }
         Some(name) => {
-            let message = format!("table name {table:?} differs from the existing {name:?} in case only: use that, or another");
+            let message =
+                format!("table name {table:?} differs from the existing {name:?} in case only: use that, or another");
             return Err(Failure::new(Class::InvalidTableName, message).into());
         }
     }

@@ -15,7 +15,9 @@ enum Helper {
     /// No thread waits for the lock.
     None,
     /// One waits. The lock belongs to the process: a second wait would take it at once, so later callers join this one.
-    Waiting { wanted: bool },
+    Waiting {
+        wanted: bool,
+    },
     /// It came and belongs to the writer.
     Granted,
     Failed(i32),

@@ -2,10 +2,11 @@
 //!
 //! rusqlite's `Statement<'conn>` can do neither: it copies each value and borrows the connection.
 #![allow(unsafe_code)]
-use super::failure::sqlite_error;
+use super::failure::{Failure, primary_code, sqlite_error};
 use rusqlite::{Connection, ffi};
 use std::collections::HashMap;
 use std::ffi::c_int;
+use std::path::Path;
 
 #[derive(Clone, Copy)]
 pub enum Bind<'a> {
@@ -46,7 +47,6 @@ impl Columns<'_> {
         // SAFETY: as `bytes`.
         unsafe { ffi::sqlite3_column_int64(self.0.raw, index) }
     }
-
 }
 
 /// Ends the use of a statement, also when a callback panics: a statement in use would hold a read transaction.
@@ -101,7 +101,11 @@ impl Statement {
         Ok(unsafe { ffi::sqlite3_changes64(ffi::sqlite3_db_handle(self.raw)) } as u64)
     }
 
-    pub fn first<T>(&mut self, binds: &[Bind<'_>], found: impl FnOnce(&Columns<'_>) -> T) -> rusqlite::Result<Option<T>> {
+    pub fn first<T>(
+        &mut self,
+        binds: &[Bind<'_>],
+        found: impl FnOnce(&Columns<'_>) -> T,
+    ) -> rusqlite::Result<Option<T>> {
         let (mut found, mut result) = (Some(found), None);
         self.run(binds, |columns| {
             result = found.take().map(|found| found(columns));
@@ -120,7 +124,9 @@ impl Statement {
                     let utf8 = ffi::SQLITE_UTF8 as u8;
                     ffi::sqlite3_bind_text64(self.raw, index, pointer(text), text.len() as u64, fixed, utf8)
                 }
-                Bind::Blob(blob) => ffi::sqlite3_bind_blob64(self.raw, index, pointer(blob).cast(), blob.len() as u64, fixed),
+                Bind::Blob(blob) => {
+                    ffi::sqlite3_bind_blob64(self.raw, index, pointer(blob).cast(), blob.len() as u64, fixed)
+                }
                 Bind::Int(number) => ffi::sqlite3_bind_int64(self.raw, index, number),
             }
         }
@@ -268,10 +274,12 @@ impl Session {
         self.prepared.len() - 1
     }
 
-    /// The errno behind the last I/O error.
-    pub fn system_errno(&self) -> c_int {
+    /// Translate an error of this connection, with the system's reason where there is one.
+    pub fn failure(&self, error: &rusqlite::Error, path: &Path) -> Failure {
+        let of_system = matches!(primary_code(error), ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN);
         // SAFETY: reads a number of the open connection.
-        unsafe { ffi::sqlite3_system_errno(self.connection.handle()) }
+        let system = if of_system { unsafe { ffi::sqlite3_system_errno(self.connection.handle()) } } else { 0 };
+        Failure::of_sqlite(error, system, path)
     }
 
     /// Whether a transaction is open.

@@ -78,7 +78,11 @@ impl<J: 'static> Transactions<J> {
         let value = match body(&mut self.session) {
             Ok(value) => value,
             Err(Trouble::OfCall(call, failure)) => {
-                return Err(if self.roll_back() { Failed::OfCall(call, failure) } else { self.unknown("ROLLBACK failed") });
+                return Err(if self.roll_back() {
+                    Failed::OfCall(call, failure)
+                } else {
+                    self.unknown("ROLLBACK failed")
+                });
             }
             Err(Trouble::OfAll(error)) => return Err(self.failed(&error, false)),
         };
@@ -103,16 +107,19 @@ impl<J: 'static> Transactions<J> {
     /// Roll back and tell what the error means.
     fn failed(&mut self, error: &rusqlite::Error, in_commit: bool) -> Failed {
         let io = matches!(primary_code(error), ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN);
-        let system = if io { self.session.system_errno() } else { 0 };
         let failure = if is_busy(error) {
             locked(&self.shared.settings.path)
         } else {
-            Failure::of_sqlite(error, system, &self.shared.settings.path)
+            self.session.failure(error, &self.shared.settings.path)
         };
         let rolled_back = self.roll_back();
         let sync_failed = self.shared.watch.sync_failed.load(Ordering::Relaxed);
         let open_outcome = in_commit && io && failure.class != Class::DiskFull;
-        if sync_failed || open_outcome || !rolled_back { self.unknown(&error.to_string()) } else { Failed::NotApplied(failure) }
+        if sync_failed || open_outcome || !rolled_back {
+            self.unknown(&error.to_string())
+        } else {
+            Failed::NotApplied(failure)
+        }
     }
 
     fn unknown(&mut self, cause: &str) -> Failed {

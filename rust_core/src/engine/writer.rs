@@ -1,5 +1,6 @@
 //! The writer thread: all transactions, flushes, checkpoints and backups of an engine, one after the other.
 use super::api::{Answer, Job, Notice, Outcome, Synchronous, Was};
+use super::backup;
 use super::checkpoint::{Checkpoints, Due};
 use super::connection::set_synchronous;
 use super::failure::{Class, Failure};
@@ -11,7 +12,6 @@ use super::opening::Writing;
 use super::shared::{Shared, State};
 use super::transaction::{Failed, Transactions};
 use super::wal_index::Header;
-use super::backup;
 use rusqlite::config::DbConfig;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -133,7 +133,8 @@ impl<J: Job> Writer<J> {
         } else {
             self.outcomes_of(&batch.requests)
         };
-        let was_locked = outcomes.last().is_some_and(|last| matches!(last, Err(failure) if failure.class == Class::Locked));
+        let was_locked =
+            outcomes.last().is_some_and(|last| matches!(last, Err(failure) if failure.class == Class::Locked));
         let jobs = batch.requests.drain(..).map(|request| request.job);
         self.shared.sink.deliver(&mut jobs.zip(outcomes).collect());
         if was_locked {
@@ -170,7 +171,10 @@ impl<J: Job> Writer<J> {
         }
         let (mut was, epoch) = (met.0.into_iter(), met.1);
         let committed = |was| Ok(Answer::Committed { was, epoch });
-        failures.into_iter().map(|failure| failure.map_or_else(|| committed(was.next().unwrap_or_default()), Err)).collect()
+        failures
+            .into_iter()
+            .map(|failure| failure.map_or_else(|| committed(was.next().unwrap_or_default()), Err))
+            .collect()
     }
 
     fn count_commit(&mut self, changes: usize) {
@@ -259,7 +263,8 @@ impl<J: Job> Writer<J> {
         }
         let path = settings.path.clone();
         let set = |this: &Self, value| {
-            set_synchronous(this.transactions.session.connection(), value).map_err(|error| Failure::of_sqlite(&error, 0, &path))
+            set_synchronous(this.transactions.session.connection(), value)
+                .map_err(|error| Failure::of_sqlite(&error, 0, &path))
         };
         set(self, Synchronous::Full)?;
         let done = self.transactions.run(Instant::now(), |session| {
@@ -306,7 +311,7 @@ impl<J: Job> Writer<J> {
                 Err(Failure::unknown(path, &error.to_string()))
             }
             Err(error) => {
-                self.shared.note(&Failure::of_sqlite(&error, self.transactions.session.system_errno(), path));
+                self.shared.note(&self.transactions.session.failure(&error, path));
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -350,7 +355,8 @@ impl<J: Job> Writer<J> {
         self.shared.coherence.detach();
         if stopped {
             // A failed sync is never tried again: not by SQLite's own checkpoint at the last close either.
-            let _ = self.transactions.session.connection().set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            let _ =
+                self.transactions.session.connection().set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             return Ok(Answer::Done);
         }
         match self.header {
@@ -380,5 +386,8 @@ impl<J: Job> Writer<J> {
 
 /// Name the file in what a failed open says.
 pub fn no_thread(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(Class::Storage, format!("{}: no thread could be started ({error}); nothing was opened", path.display()))
+    Failure::new(
+        Class::Storage,
+        format!("{}: no thread could be started ({error}); nothing was opened", path.display()),
+    )
 }

@@ -1,7 +1,8 @@
 //! A store for tests: jobs of plain bytes, and a sink that one can wait at.
 #![allow(dead_code, clippy::unwrap_used)] // each test file uses its share
 use _rust::engine::{
-    Answer, Change, Class, Engine, Failure, Job, Kind, Lazy, Notice, Outcome, Row, Scan, Settings, Sink, Synchronous, Was,
+    Answer, Change, Class, Engine, Failure, Job, Kind, Lazy, Notice, Outcome, Row, Scan, Settings, Sink, Synchronous,
+    Was,
 };
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -220,7 +221,9 @@ impl Store {
 
     pub fn get(&self, key: &str) -> Option<String> {
         match self.wait(self.send_read(&[key])) {
-            Ok(Answer::Values { values, .. }) => values[0].as_ref().map(|value| String::from_utf8(value.clone()).unwrap()),
+            Ok(Answer::Values { values, .. }) => {
+                values[0].as_ref().map(|value| String::from_utf8(value.clone()).unwrap())
+            }
             other => panic!("not read: {other:?}"),
         }
     }
@@ -251,7 +254,8 @@ impl Store {
 }
 
 pub fn lazy(settings: &mut Settings) {
-    settings.lazy = Some(Lazy { flush_interval: Duration::from_secs(3600), max_unsaved: 1000, max_unsaved_bytes: 1 << 20 });
+    settings.lazy =
+        Some(Lazy { flush_interval: Duration::from_secs(3600), max_unsaved: 1000, max_unsaved_bytes: 1 << 20 });
 }
 
 pub fn class(outcome: Outcome) -> Class {
@@ -263,7 +267,8 @@ pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new(name: &str) -> Self {
-        let base = std::env::var_os("CARGO_TARGET_TMPDIR").map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+        let base = std::env::var_os("CARGO_TARGET_TMPDIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
         let path = base.join(format!("{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
