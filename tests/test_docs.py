@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import inspect
 import os
 import pickle
@@ -24,7 +25,7 @@ from types import ModuleType
 from typing import Any, Dict, Iterator, List, NamedTuple
 
 import asyncdictsqlite
-from asyncdictsqlite import AsyncDictSQLite
+from asyncdictsqlite import AsyncDictError, AsyncDictSQLite, registry
 from asyncdictsqlite.protocol import Capability, Engine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -199,8 +200,23 @@ def test_guide_lists_every_error_with_a_base_of_it() -> None:
 def test_guide_lists_every_statistic() -> None:
     rows = re.findall(r"^\| (`.*?`) \|", section("Stats"), re.MULTILINE)
     shown = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    with tempfile.TemporaryDirectory() as folder, AsyncDictSQLite(Path(folder) / "a.db", backend="threads") as db:
-        assert shown == set(db.stats())
+    told = {name for backend in loadable() for name in statistics(backend)}
+    assert told <= shown
+    assert shown <= told or len(loadable()) < len(registry.names())
+
+
+def loadable() -> List[str]:
+    found = []
+    for name in registry.names():
+        with contextlib.suppress(AsyncDictError):
+            registry.load(name)
+            found.append(name)
+    return found
+
+
+def statistics(backend: str) -> Dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder, AsyncDictSQLite(Path(folder) / "a.db", backend=backend) as db:
+        return db.stats()
 
 
 def test_guide_names_every_method() -> None:

@@ -1,6 +1,7 @@
 //! Connections, opened the way the contract wants them.
 use super::api::{Settings, Synchronous};
 use rusqlite::{Connection, OpenFlags};
+use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -24,16 +25,16 @@ pub fn open(settings: &Settings, busy_timeout: Duration) -> rusqlite::Result<Con
 /// Open for reading only, without locks and without a look at a WAL or a journal: changes nothing on the disk.
 pub fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let mut uri = String::from("file:");
-    for &byte in path.as_os_str().as_bytes() {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let escaped = path.as_os_str().as_bytes().iter().fold(String::new(), |mut escaped, &byte| {
         if byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte) {
-            uri.push(byte as char);
+            escaped.push(byte as char);
         } else {
-            uri.push_str(&format!("%{byte:02x}"));
+            let _ = write!(escaped, "%{byte:02x}"); // a String takes everything
         }
-    }
-    uri.push_str("?immutable=1");
-    Connection::open_with_flags(uri, flags)
+        escaped
+    });
+    Connection::open_with_flags(format!("file://{escaped}?immutable=1"), flags)
 }
 
 /// What a commit of this connection waits for.

@@ -73,6 +73,7 @@ impl Failure {
     }
 
     /// The lazy flush failed because of `self`.
+    #[must_use]
     pub fn of_flush(self) -> Self {
         let message = format!("{}. The unsaved entries are kept and tried again", self.message);
         Self { class: Class::FlushFailed, message, applied: Some(false) }
@@ -106,8 +107,7 @@ impl Failure {
 /// SQLite's extended result code; `SQLITE_ERROR` for an error of rusqlite's own.
 pub fn extended_code(error: &rusqlite::Error) -> c_int {
     match error {
-        rusqlite::Error::SqliteFailure(error, _) => error.extended_code,
-        rusqlite::Error::SqlInputError { error, .. } => error.extended_code,
+        rusqlite::Error::SqliteFailure(error, _) | rusqlite::Error::SqlInputError { error, .. } => error.extended_code,
         _ => ffi::SQLITE_ERROR,
     }
 }

@@ -2,7 +2,7 @@
 use super::failure::Failure;
 use super::nowait::{self, Wait};
 use super::shared::Shared;
-use super::statement::{Bind, Session, Verb};
+use super::statement::{Bind, Columns, Session, Verb};
 use std::sync::PoisonError;
 
 /// What an inline read found.
@@ -41,14 +41,10 @@ impl InlineReader {
         }
     }
 
-    fn get<T>(
-        &mut self,
-        table: &str,
-        key: &[u8],
-        found: impl FnOnce(&[u8]) -> T,
-    ) -> rusqlite::Result<Option<Option<T>>> {
+    fn get<T>(&mut self, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> rusqlite::Result<Now<T>> {
         let select = self.session.statement(Verb::SelectShort, table)?;
-        select.first(&[Bind::Text(key)], |row| if row.is_null(0) { None } else { Some(found(row.bytes(0))) })
+        let short = |row: &Columns<'_>| if row.is_null(0) { Now::WouldBlock } else { Now::Found(found(row.bytes(0))) };
+        Ok(select.first(&[Bind::Text(key)], short)?.unwrap_or(Now::Missing))
     }
 }
 
@@ -61,15 +57,11 @@ pub fn read<J: 'static, T>(shared: &Shared<J>, table: &str, key: &[u8], found: i
         *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason(errno));
     }
     match result {
-        Ok(Some(Some(value))) => {
-            shared.counters.cold_inline.add(1);
-            Now::Found(value)
+        Ok(now) => {
+            shared.counters.cold_inline.add(u64::from(!matches!(now, Now::WouldBlock)));
+            now
         }
-        Ok(None) => {
-            shared.counters.cold_inline.add(1);
-            Now::Missing
-        }
-        Ok(Some(None)) | Err(_) => Now::WouldBlock, // the reader thread gives the verdict
+        Err(_) => Now::WouldBlock, // the reader thread gives the verdict
     }
 }
 

@@ -137,10 +137,9 @@ fn warm_up(connection: &Connection) -> rusqlite::Result<()> {
 
 fn start_inline<J: 'static>(shared: &Shared<J>, connection: Connection) {
     let reader = InlineReader::new(Session::new(connection));
-    let off = reader.reason_off();
-    *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = off.clone();
-    if off.is_none() {
-        *shared.inline.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
+    match reader.reason_off() {
+        Some(reason) => *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason),
+        None => *shared.inline.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader),
     }
 }
 

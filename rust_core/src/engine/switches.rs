@@ -17,7 +17,10 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The error that SQLite would give; a panic panics here.
+    /// The error that SQLite would give.
+    ///
+    /// # Panics
+    /// For `Panic`: that is its fault.
     pub fn raise(self) -> rusqlite::Error {
         let code = match self {
             Self::Full => ffi::SQLITE_FULL,

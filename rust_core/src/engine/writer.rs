@@ -161,20 +161,17 @@ impl<J: Job> Writer<J> {
                 Err(Failed::OfCall(call, failure)) => failures[left[call]] = Some(failure),
                 Err(Failed::NotApplied(failure)) => {
                     self.shared.note(&failure);
-                    left.iter().for_each(|&index| failures[index] = Some(failure.clone()));
+                    fail_all(&mut failures, &failure);
                 }
                 Err(Failed::Unknown(failure)) => {
                     self.shared.stop(&failure);
-                    left.iter().for_each(|&index| failures[index] = Some(failure.clone()));
+                    fail_all(&mut failures, &failure);
                 }
             }
         }
         let (mut was, epoch) = (met.0.into_iter(), met.1);
-        let committed = |was| Ok(Answer::Committed { was, epoch });
-        failures
-            .into_iter()
-            .map(|failure| failure.map_or_else(|| committed(was.next().unwrap_or_default()), Err))
-            .collect()
+        let mut committed = || Ok(Answer::Committed { was: was.next().unwrap_or_default(), epoch });
+        failures.into_iter().map(|failure| failure.map_or_else(&mut committed, Err)).collect()
     }
 
     fn count_commit(&mut self, changes: usize) {
@@ -381,6 +378,13 @@ impl<J: Job> Writer<J> {
             }
         }
         self.refuse(batch, &failure, false);
+    }
+}
+
+/// Give this failure to all that have none of their own.
+fn fail_all(failures: &mut [Option<Failure>], failure: &Failure) {
+    for place in failures.iter_mut().filter(|place| place.is_none()) {
+        *place = Some(failure.clone());
     }
 }
 

@@ -1,5 +1,5 @@
 //! A store for tests: jobs of plain bytes, and a sink that one can wait at.
-#![allow(dead_code, clippy::unwrap_used)] // each test file uses its share
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // each test file uses its share
 use _rust::engine::{
     Answer, Change, Class, Engine, Failure, Job, Kind, Lazy, Notice, Outcome, Row, Scan, Settings, Sink, Synchronous,
     Was,
@@ -73,8 +73,15 @@ impl Job for Request {
 }
 
 #[derive(Default)]
+struct Came {
+    outcomes: HashMap<u64, Outcome>,
+    order: Vec<u64>,
+    notices: Vec<Notice>,
+}
+
+#[derive(Default)]
 pub struct Home {
-    came: Mutex<(HashMap<u64, Outcome>, Vec<u64>, Vec<Notice>)>,
+    came: Mutex<Came>,
     arrived: Condvar,
 }
 
@@ -82,13 +89,13 @@ impl Sink<Request> for Home {
     fn deliver(&self, done: &mut Vec<(Request, Outcome)>) {
         let mut came = self.came.lock().unwrap();
         for (job, outcome) in done.drain(..) {
-            came.1.push(job.id);
-            assert!(came.0.insert(job.id, outcome).is_none(), "a job came home twice");
+            came.order.push(job.id);
+            assert!(came.outcomes.insert(job.id, outcome).is_none(), "a job came home twice");
         }
         self.arrived.notify_all();
     }
     fn notice(&self, notice: Notice) {
-        self.came.lock().unwrap().2.push(notice);
+        self.came.lock().unwrap().notices.push(notice);
         self.arrived.notify_all();
     }
 }
@@ -181,7 +188,7 @@ impl Store {
     pub fn wait(&self, id: u64) -> Outcome {
         let mut came = self.home.came.lock().unwrap();
         loop {
-            if let Some(outcome) = came.0.remove(&id) {
+            if let Some(outcome) = came.outcomes.remove(&id) {
                 return outcome;
             }
             let (back, timeout) = self.home.arrived.wait_timeout(came, PATIENCE).unwrap();
@@ -191,21 +198,21 @@ impl Store {
     }
 
     pub fn is_home(&self, id: u64) -> bool {
-        self.home.came.lock().unwrap().0.contains_key(&id)
+        self.home.came.lock().unwrap().outcomes.contains_key(&id)
     }
 
     pub fn order(&self) -> Vec<u64> {
-        self.home.came.lock().unwrap().1.clone()
+        self.home.came.lock().unwrap().order.clone()
     }
 
     pub fn wait_notice(&self) -> Notice {
         let mut came = self.home.came.lock().unwrap();
-        while came.2.is_empty() {
+        while came.notices.is_empty() {
             let (back, timeout) = self.home.arrived.wait_timeout(came, PATIENCE).unwrap();
             assert!(!timeout.timed_out(), "no notice came");
             came = back;
         }
-        came.2.remove(0)
+        came.notices.remove(0)
     }
 
     pub fn was(&self, id: u64) -> Vec<Was> {
