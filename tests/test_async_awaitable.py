@@ -1,4 +1,4 @@
-"""Every way in which asyncio takes an awaitable, on every backend: ``python tests/test_async_awaitable.py`` or pytest."""
+"""Every way in which asyncio takes an awaitable, on every backend; ``python tests/test_async_awaitable.py`` runs it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Test = Callable[[str, Path], None]
 def backends() -> List[str]:
     """Name the built-in backends that can be loaded here."""
     found = []
-    for name in ("rust", "threads"):
+    for name in ("rust", "threads", "aiosqlite"):
         with contextlib.suppress(UnknownBackendError):
             registry.load(name)
             found.append(name)

@@ -167,7 +167,9 @@ def test_background_task_is_awaited(tmp_path: Path) -> None:
 def test_tour_runs_by_itself(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-W", "error", str(EXAMPLES / "async_await_example.py")]
-    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30, check=True)
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30, check=True
+    )
     assert ended.stderr == ""
     assert "tables: ['main', 'sessions']" in ended.stdout
     assert list(tmp_path.iterdir()) == []

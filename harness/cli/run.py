@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
@@ -56,6 +57,8 @@ def run(
     screen = Screen(quiet=as_json)
     for line in missing:
         click.echo(f"skipped: {line}", err=True)
+    if machine is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", machine):
+        raise Failure(f"--machine {machine!r}: must be at most 41 letters, digits and hyphens")
     session = _session(suite, out, scratch, machine)
     if suite == "stage":
         status = _stage(session, screen, missing)

@@ -20,7 +20,7 @@ class Screen:
     """The terminal; quiet where the records themselves go to standard output."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        width = None if sys.stdout.isatty() else WIDE
+        width = None if sys.stdout.isatty() else WIDE + 50
         self.console = Console(quiet=quiet, highlight=False, markup=False, width=width)
         self._progress = Progress(
             TextColumn("{task.description:<34.34}"),
@@ -60,13 +60,13 @@ class Screen:
         """Print tables."""
         for table in tables:
             for section, rows in table.sections:
-                self.console.print()
-                self.console.print(_rich(table, section, rows, narrow=self.console.width < WIDE))
+                title = f"{table.title}: {section}" if section else table.title
+                self.line(f"\n{title}", style="bold")
+                self.console.print(_rich(table, rows, narrow=self.console.width < WIDE))
 
 
-def _rich(table: Table, section: str, rows: Rows, *, narrow: bool) -> RichTable:
-    title = f"{table.title}: {section}" if section else table.title
-    shown = RichTable(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def _rich(table: Table, rows: Rows, *, narrow: bool) -> RichTable:
+    shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, heading in enumerate(table.headings):
         shown.add_column(heading, justify="left" if number < table.names else "right", no_wrap=not narrow)
     for row in rows:

@@ -12,7 +12,6 @@ from harness.report.recorded import CLASSES, Recorded
 from harness.report.table import digits
 from harness.report.tables import ladder_label, ladder_steps
 
-
 _RIGHT: Any = {"ha": "right", "va": "center", "fontsize": 8, "color": style.INK}
 
 

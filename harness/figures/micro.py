@@ -28,7 +28,7 @@ def figure(run: Recorded) -> Optional[Figure]:
     grid[0][1].set_yticklabels([])
     height = made.get_size_inches()[1]
     made.subplots_adjust(left=0.18, right=0.985, top=1 - 0.95 / height, bottom=0.78 / height, wspace=0.05)
-    under = "64 B values, quartiles as whiskers; dashed: a dict in a coroutine; (k) survives a kill, (v) volatile, else synced"
+    under = "64 B values, quartiles as whiskers; dashed: a dict in a coroutine; (k) survives a kill, (v) volatile"
     style.title(made, "What one operation costs, one at a time", under, run)
     return made
 

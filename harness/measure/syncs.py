@@ -20,6 +20,8 @@ def build(folder: Path) -> Tuple[Optional[Path], str]:
         return None, "syncs are not counted: LD_PRELOAD needs Linux"
     compiler = shlex.split(os.environ.get("CC", "cc"))
     library = folder / "syncs.so"
+    if set(" :") & set(str(library)):
+        return None, "syncs are not counted: LD_PRELOAD takes no path with a space or a colon, name one by --scratch"
     command = [*compiler, "-O1", "-shared", "-fPIC", "-o", str(library), str(_SOURCE), "-ldl"]
     try:
         subprocess.run(command, check=True, capture_output=True)

@@ -99,8 +99,8 @@ def _by(records: Sequence[Record], name: str, text: str) -> Dict[str, Sequence[R
 
 def writers(run: Recorded) -> Optional[Table]:
     """Return what a write costs against the number of tasks."""
-    columns = _by(run.outside_ladder("writers", value_size=64), "tasks", "{} tasks")
-    columns["64 tasks, 1 KiB"] = run.outside_ladder("writers", value_size=1024, tasks=64)
+    columns = _by(run.outside_ladder("writers", value_size=64), "tasks", "tasks: {}")
+    columns["tasks: 64, 1 KiB"] = run.outside_ladder("writers", value_size=1024, tasks=64)
     return pivot("One write, when many tasks write at once (64 B values)", columns)
 
 

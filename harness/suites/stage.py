@@ -24,7 +24,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Goal:
-    """The ratio ``over / under`` must be below ``most`` or at least ``least``; ``pairs`` blocks of each side a round."""
+    """The ratio ``over / under`` must be below ``most`` or at least ``least``; a round has ``pairs`` blocks of each."""
 
     name: str
     sentence: str

@@ -12,7 +12,7 @@ from harness.measure.rounds import Effort
 from harness.workloads import Params
 
 OURS = ("rust", "threads")
-QUICK = Effort(rounds=7, block_s=0.02, group_s=5)
+QUICK = Effort(rounds=7, block_s=0.03, group_s=5)
 FULL = Effort(rounds=15, block_s=0.1, group_s=120)
 
 

@@ -61,7 +61,7 @@ def load(name: str) -> EngineFactory:
     try:
         factory: EngineFactory = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        message = f"backend {name!r} cannot be loaded ({error}): it needs {backend.hint}"
+        message = f"backend {name!r} cannot be loaded ({error}): {backend.hint}"
         raise UnknownBackendError(message) from error
     return factory
 

@@ -1,5 +1,5 @@
 //! One file, one process: commits, reads, pages, flushes, close.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unsafe_code)]
 mod common;
 use _rust::engine::{Answer, Class, Engine, Fault, Kind, Notice, Now, Scan, State, Switches, Synchronous, Was};
 use common::{Do, Folder, Store, class, create, delete, lazy, put};
@@ -353,6 +353,28 @@ fn inline_reads_find_what_is_in_memory_and_leave_long_values_to_the_thread() {
     assert!(matches!(now("k"), Now::Found(value) if value == b"w"), "no snapshot is kept");
     store.close().unwrap();
     assert!(matches!(now("k"), Now::Failed(_)));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_inline_read_of_a_page_that_is_not_in_memory_would_block_and_the_thread_fetches_it() {
+    use std::os::fd::AsRawFd;
+    let folder = Folder::new("evicted");
+    let store = Store::open(&folder.file(), |_| {});
+    let long = "x".repeat(3000);
+    store.commit((0..2000).map(|i| put(&format!("k{i:05}"), &long)).collect()).unwrap();
+    store.close().unwrap();
+    let file = std::fs::File::open(folder.file()).unwrap();
+    file.sync_all().unwrap();
+    // SAFETY: advice about an open file.
+    assert_eq!(unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) }, 0);
+    drop(file);
+    let store = Store::open(&folder.file(), |_| {});
+    let now = |key: &str| store.engine.read_now("main", key.as_bytes(), <[u8]>::len);
+    assert!(matches!(now("k01000"), Now::WouldBlock));
+    assert_eq!(store.get("k01000").as_deref(), Some(long.as_str()));
+    assert!(matches!(now("k01000"), Now::Found(3000)));
+    store.close().unwrap();
 }
 
 #[test]

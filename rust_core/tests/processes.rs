@@ -1,5 +1,5 @@
 //! Two processes on one file: the second one is this test binary itself, told by an environment variable what to do.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unsafe_code)]
 mod common;
 use _rust::engine::{Class, Now, Switches};
 use common::{Folder, Store, class, put};
@@ -85,6 +85,13 @@ fn neighbour() {
                 println!("> held");
                 std::thread::sleep(Duration::from_secs_f64(seconds.parse().unwrap()));
                 other.execute_batch("ROLLBACK").unwrap();
+            }
+            ["queue", seconds] => {
+                store.lock_queue(true);
+                println!("> held");
+                std::thread::sleep(Duration::from_secs_f64(seconds.parse().unwrap()));
+                store.lock_queue(false);
+                println!("> given back");
             }
             ["race", count] => {
                 for i in 0..count.parse().unwrap() {
@@ -209,6 +216,34 @@ fn a_write_that_waits_longer_than_busy_timeout_is_withdrawn_with_those_behind_it
     drop(neighbour);
     store.commit(vec![put("k", "v")]).unwrap();
     assert_eq!(store.scan("", None, false, 10), ["k"]);
+    store.close().unwrap();
+}
+
+#[test]
+fn a_turn_that_comes_too_late_is_given_back() {
+    let folder = Folder::new("queue");
+    let store = Store::open(&folder.file(), |settings| settings.busy_timeout = Duration::from_millis(100));
+    let mut neighbour = Neighbour::start(&folder.file());
+    assert_eq!(neighbour.ask("queue 0.6"), "held");
+    for _ in 0..2 {
+        assert_eq!(class(store.commit(vec![put("k", "v")])), Class::Locked);
+    }
+    assert_eq!(neighbour.answer(), "given back");
+    // The turn of the withdrawn writes comes now, on its own thread; a neighbour must not find it taken for long.
+    neighbour.ask("put theirs 1");
+    store.commit(vec![put("mine", "1")]).unwrap();
+    assert_eq!(store.scan("", None, false, 10), ["mine", "theirs"]);
+    store.close().unwrap();
+}
+
+#[test]
+fn a_write_gets_its_turn_when_the_neighbour_gives_it_back() {
+    let folder = Folder::new("turn");
+    let store = Store::open(&folder.file(), |_| {});
+    let mut neighbour = Neighbour::start(&folder.file());
+    assert_eq!(neighbour.ask("queue 0.2"), "held");
+    store.commit(vec![put("k", "v")]).unwrap();
+    assert_eq!(neighbour.answer(), "given back");
     store.close().unwrap();
 }
 

@@ -113,3 +113,77 @@ impl Coherence {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory as other processes would write it.
+    fn shared_memory() -> (&'static [AtomicU64; 16], Coherence) {
+        let memory: &'static [AtomicU64; 16] = Box::leak(Box::new([const { AtomicU64::new(1) }; 16]));
+        let coherence = Coherence::new();
+        coherence.attach(Some(Header::from_address(memory.as_ptr().cast_mut())));
+        (memory, coherence)
+    }
+
+    fn commit(memory: &[AtomicU64; 16]) {
+        memory[1].fetch_add(1, Ordering::Relaxed);
+        memory[5].fetch_add(7, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn an_own_commit_keeps_the_epoch_while_it_runs_and_after() {
+        let (memory, coherence) = shared_memory();
+        assert_eq!(coherence.begin_write(), 0);
+        commit(memory);
+        assert_eq!(coherence.epoch(), 0, "the header moves before the lock goes");
+        coherence.end_write();
+        assert!(coherence.unchanged());
+        assert_eq!(coherence.epoch(), 0);
+    }
+
+    #[test]
+    fn a_foreign_commit_before_ours_is_noticed_when_we_have_the_lock() {
+        let (memory, coherence) = shared_memory();
+        commit(memory);
+        assert_eq!(coherence.begin_write(), 1);
+        commit(memory);
+        coherence.end_write();
+        assert_eq!(coherence.epoch(), 1);
+    }
+
+    #[test]
+    fn a_foreign_commit_right_after_ours_is_foreign() {
+        let (memory, coherence) = shared_memory();
+        coherence.begin_write();
+        commit(memory);
+        coherence.end_write();
+        commit(memory);
+        assert_eq!(coherence.epoch(), 1);
+        assert_eq!(coherence.epoch(), 1, "once");
+    }
+
+    #[test]
+    fn a_recovery_that_restarts_the_change_counter_is_foreign() {
+        let (memory, coherence) = shared_memory();
+        commit(memory);
+        assert_eq!(coherence.epoch(), 1);
+        memory[1].store(1, Ordering::Relaxed); // the counter of old, another checksum
+        assert_eq!(coherence.epoch(), 2);
+    }
+
+    #[test]
+    fn without_shared_memory_every_look_moves_the_epoch() {
+        let coherence = Coherence::new();
+        coherence.attach(None);
+        assert_ne!(coherence.epoch(), coherence.epoch());
+    }
+
+    #[test]
+    fn an_unlock_without_a_write_changes_nothing() {
+        let (memory, coherence) = shared_memory();
+        commit(memory);
+        coherence.end_write();
+        assert_eq!(coherence.epoch(), 1);
+    }
+}

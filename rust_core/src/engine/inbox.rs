@@ -261,3 +261,76 @@ impl<J> Inbox<J> {
         inner.due = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn took<J>(inbox: &Inbox<J>) -> (Took, Vec<J>) {
+        let mut batch = Batch::default();
+        let took = inbox.take(&mut batch, Some(Duration::ZERO));
+        (took, batch.requests.into_iter().map(|request| request.job).collect())
+    }
+
+    fn send(inbox: &Inbox<u32>, job: u32, call: Call) {
+        assert!(inbox.send(Request::new(job, call)).is_ok());
+    }
+
+    #[test]
+    fn commits_are_taken_together_up_to_the_next_other_call() {
+        let inbox = Inbox::new(3, None);
+        for job in 0..4 {
+            send(&inbox, job, Call::Commit);
+        }
+        send(&inbox, 4, Call::Flush);
+        send(&inbox, 5, Call::Commit);
+        assert_eq!(took(&inbox).1, [0, 1, 2]);
+        assert_eq!(took(&inbox).1, [3]);
+        assert_eq!(took(&inbox).1, [4]);
+        assert_eq!(took(&inbox).1, [5]);
+        assert_eq!(took(&inbox).0, Took::Nothing);
+    }
+
+    #[test]
+    fn commit_after_waits_for_its_number_unless_another_call_is_behind() {
+        let inbox = Inbox::new(100, None);
+        inbox.set_commit_after(Some(2));
+        send(&inbox, 0, Call::Commit);
+        assert_eq!(took(&inbox).0, Took::Nothing);
+        send(&inbox, 1, Call::Commit);
+        send(&inbox, 2, Call::Commit);
+        assert_eq!(took(&inbox).1, [0, 1]);
+        send(&inbox, 3, Call::Close);
+        assert_eq!(took(&inbox).1, [2]);
+    }
+
+    #[test]
+    fn a_shut_inbox_gives_back_and_serves_what_it_has() {
+        let inbox = Inbox::new(100, None);
+        send(&inbox, 0, Call::Commit);
+        inbox.shut();
+        assert!(inbox.send(Request::new(1, Call::Commit)).is_err());
+        assert_eq!(took(&inbox).1, [0]);
+        assert_eq!(took(&inbox).0, Took::End);
+    }
+
+    #[test]
+    fn a_flush_that_is_put_back_comes_before_what_came_meanwhile() {
+        let hour = Duration::from_secs(3600);
+        let lazy = Lazy { flush_interval: hour, max_unsaved: 100, max_unsaved_bytes: 100 };
+        let inbox = Inbox::new(100, Some(lazy));
+        for job in [0, 1] {
+            inbox.queue(job, 1, 10).unwrap();
+        }
+        assert_eq!(took(&inbox).0, Took::Nothing, "not due yet");
+        let mut batch = Batch::default();
+        inbox.drain(&mut batch);
+        assert!(inbox.queue(2, 1, 180).is_ok_and(|queued| queued.full && queued.unsaved == 3));
+        inbox.put_back(&mut batch.lazy, hour);
+        send(&inbox, 9, Call::Flush);
+        inbox.take(&mut batch, None);
+        assert_eq!(batch.lazy, [0, 1, 2]);
+        inbox.saved(3, 200);
+        assert_eq!(inbox.unsaved(), (0, 0));
+    }
+}

@@ -20,23 +20,23 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Before the first retry of a failed flush.
+pub const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 pub struct Writer<J: Job> {
-    shared: Arc<Shared<J>>,
-    transactions: Transactions<J>,
-    header: Option<Header>,
-    checkpoints: Checkpoints,
-    reader: Option<JoinHandle<()>>,
+    pub(super) shared: Arc<Shared<J>>,
+    pub(super) transactions: Transactions<J>,
+    pub(super) header: Option<Header>,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) reader: Option<JoinHandle<()>>,
     /// After a failed flush, until the next try.
-    pause: Duration,
+    pub(super) pause: Duration,
     /// Calls of the latest transaction.
-    latest_group: usize,
+    pub(super) latest_group: usize,
     /// Commits that no sync has covered yet ("normal").
-    unsynced: bool,
+    pub(super) unsynced: bool,
     /// The calls of `close`, and what came of it: ends the thread.
-    closed: Option<(Vec<J>, Outcome)>,
+    pub(super) closed: Option<(Vec<J>, Outcome)>,
     _watched: Watched, // last: dropped after the connection
 }
 
@@ -125,8 +125,6 @@ impl<J: Job> Writer<J> {
         }
     }
 
-    // ---- commits ----
-
     fn commit(&mut self, batch: &mut Batch<J>) {
         let outcomes = if self.shared.settings.readonly {
             batch.requests.iter().map(|_| Err(Failure::readonly(&self.shared.settings.path))).collect()
@@ -174,7 +172,7 @@ impl<J: Job> Writer<J> {
         failures.into_iter().map(|failure| failure.map_or_else(&mut committed, Err)).collect()
     }
 
-    fn count_commit(&mut self, changes: usize) {
+    pub(super) fn count_commit(&mut self, changes: usize) {
         self.shared.counters.commits.add(1);
         self.shared.counters.writes.add(changes as u64);
         self.unsynced = true;
@@ -188,177 +186,12 @@ impl<J: Job> Writer<J> {
         }
     }
 
-    // ---- the lazy queue ----
-
-    /// Commit the lazy queue. On failure it is put back, or, when its outcome is unknown, sent home.
-    fn flush(&mut self, jobs: &mut Vec<J>) -> Result<(), Failure> {
-        let path = self.shared.settings.path.clone();
-        let calls: Vec<&J> = jobs.iter().collect();
-        let result = self.transactions.run(Instant::now(), |session| group::apply_blindly(session, &path, &calls));
-        match result {
-            Ok(((), epoch)) => {
-                let changes = self.forget_unsaved(jobs);
-                self.latest_group = 1;
-                self.count_commit(changes);
-                self.shared.counters.flushes.add(1);
-                self.pause = FIRST_PAUSE;
-                let flush = self.shared.counters.flushes.get();
-                self.send_home(jobs, || Ok(Answer::Flushed { flush, epoch }));
-                Ok(())
-            }
-            Err(Failed::NotApplied(failure) | Failed::OfCall(_, failure)) => {
-                let failure = failure.of_flush();
-                self.shared.note(&failure);
-                self.shared.to_writer.put_back(jobs, self.pause);
-                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-                Err(failure)
-            }
-            Err(Failed::Unknown(failure)) => {
-                self.shared.stop(&failure);
-                self.forget_unsaved(jobs);
-                self.send_home(jobs, || Err(failure.clone()));
-                Err(failure)
-            }
-        }
-    }
-
-    fn forget_unsaved(&self, jobs: &[J]) -> usize {
-        let (changes, bytes) = jobs.iter().map(size_of).fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
-        self.shared.to_writer.saved(changes, bytes);
-        changes
-    }
-
-    fn send_home(&self, jobs: &mut Vec<J>, outcome: impl Fn() -> Outcome) {
-        if !jobs.is_empty() {
-            self.shared.sink.deliver(&mut jobs.drain(..).map(|job| (job, outcome())).collect());
-        }
-    }
-
-    fn flush_failed(&self, batch: &mut Batch<J>, failure: Failure) {
-        if batch.requests.is_empty() && failure.class == Class::FlushFailed {
-            return self.shared.sink.notice(Notice::FlushFailed(failure));
-        }
-        self.refuse(batch, &failure, false);
-    }
-
     /// Send everything home with this failure; `but_first`: except the first request.
-    fn refuse(&self, batch: &mut Batch<J>, failure: &Failure, but_first: bool) {
+    pub(super) fn refuse(&self, batch: &mut Batch<J>, failure: &Failure, but_first: bool) {
         self.forget_unsaved(&batch.lazy);
         self.send_home(&mut batch.lazy, || Err(failure.clone()));
         for request in batch.requests.drain(usize::from(but_first)..) {
             self.shared.deliver_one(request.job, Err(failure.clone()));
-        }
-    }
-
-    // ---- syncs, checkpoints, the end ----
-
-    /// Make all commits durable: in "normal" by one real commit that waits for its sync.
-    fn sync(&mut self) -> Outcome {
-        let settings = &self.shared.settings;
-        if settings.synchronous == Synchronous::Full || settings.readonly || !self.unsynced {
-            return Ok(Answer::Done);
-        }
-        let path = settings.path.clone();
-        let set = |this: &Self, value| {
-            set_synchronous(this.transactions.session.connection(), value)
-                .map_err(|error| Failure::of_sqlite(&error, 0, &path))
-        };
-        set(self, Synchronous::Full)?;
-        let done = self.transactions.run(Instant::now(), |session| {
-            session.connection().execute_batch("PRAGMA user_version = 1").map_err(Trouble::OfAll)
-        });
-        set(self, Synchronous::Normal)?;
-        match done {
-            Ok(_) => {
-                self.unsynced = false;
-                Ok(Answer::Done)
-            }
-            Err(Failed::Unknown(failure)) => {
-                self.shared.stop(&failure);
-                Err(failure)
-            }
-            Err(Failed::NotApplied(failure) | Failed::OfCall(_, failure)) => Err(failure),
-        }
-    }
-
-    fn checkpoint_due(&self) -> Due {
-        match self.header {
-            Some(header) if !self.shared.settings.readonly && self.shared.state() == State::Open => {
-                self.checkpoints.due(header, self.latest_group)
-            }
-            _ => Due::No,
-        }
-    }
-
-    fn checkpoint_or_stop(&mut self) {
-        if let Some(header) = self.header
-            && let Err(failure) = self.checkpoint(header)
-        {
-            self.shared.stop(&failure);
-        }
-    }
-
-    /// Fails only if a sync failed: then what was acknowledged in "normal" is unknown.
-    fn checkpoint(&mut self, header: Header) -> Result<(), Failure> {
-        let result = self.checkpoints.run(self.transactions.session.connection(), header);
-        self.shared.counters.checkpoints.add(1);
-        let path = &self.shared.settings.path;
-        match result {
-            Err(error) if self.shared.watch.sync_failed.load(Ordering::Relaxed) => {
-                Err(Failure::unknown(path, &error.to_string()))
-            }
-            Err(error) => {
-                self.shared.note(&self.transactions.session.failure(&error, path));
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
-    }
-
-    fn close(&mut self, batch: &mut Batch<J>) {
-        let mut rest = Batch::default();
-        self.shared.to_writer.shut();
-        self.shared.to_writer.drain(&mut rest);
-        if self.shared.state() == State::Stopped {
-            self.forget_unsaved(&rest.lazy);
-            self.send_home(&mut rest.lazy, || Err(self.shared.refusal()));
-        } else if !rest.lazy.is_empty()
-            && let Err(failure) = self.flush(&mut rest.lazy)
-            && failure.class == Class::FlushFailed
-        {
-            self.shared.to_writer.unshut();
-            batch.requests.append(&mut rest.requests);
-            return self.refuse(batch, &failure, false);
-        }
-        let (closes, others): (Vec<_>, Vec<_>) =
-            rest.requests.into_iter().partition(|request| matches!(request.call, Call::Close));
-        let outcome = self.end();
-        for request in others {
-            self.shared.deliver_one(request.job, Err(self.shared.refusal()));
-        }
-        let jobs = batch.requests.drain(..).chain(closes).map(|request| request.job).collect();
-        self.closed = Some((jobs, outcome));
-    }
-
-    /// End the reader and everything but the writer's own connection.
-    fn end(&mut self) -> Outcome {
-        let stopped = self.shared.state() == State::Stopped;
-        self.shared.set_state(State::Closed);
-        self.shared.to_reader.shut();
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join(); // a panic was answered where it happened
-        }
-        self.shared.inline.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.shared.coherence.detach();
-        if stopped {
-            // A failed sync is never tried again: not by SQLite's own checkpoint at the last close either.
-            let _ =
-                self.transactions.session.connection().set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-            return Ok(Answer::Done);
-        }
-        match self.header {
-            Some(header) if !self.shared.settings.readonly => self.checkpoint(header).map(|()| Answer::Done),
-            _ => Ok(Answer::Done),
         }
     }
 

@@ -1,5 +1,5 @@
 //! A store for tests: jobs of plain bytes, and a sink that one can wait at.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // each test file uses its share
+#![allow(unsafe_code, dead_code, clippy::unwrap_used, clippy::expect_used)] // each test file uses its share
 use _rust::engine::{
     Answer, Change, Class, Engine, Failure, Job, Kind, Lazy, Notice, Outcome, Row, Scan, Settings, Sink, Synchronous,
     Was,
@@ -147,6 +147,18 @@ impl Store {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let keys = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
         (Request { id, table: "main".into(), keys, changes, old }, id)
+    }
+
+    /// Take or give back the writers' queue as a writer of this process would.
+    pub fn lock_queue(&self, take: bool) {
+        // SAFETY: zero is a valid flock; fcntl reads it during the call.
+        let code = unsafe {
+            let mut request: libc::flock = std::mem::zeroed();
+            request.l_type = if take { libc::F_WRLCK } else { libc::F_UNLCK } as libc::c_short;
+            (request.l_start, request.l_len) = (1, 1);
+            libc::fcntl(self.side.as_raw_fd(), libc::F_SETLKW, &raw const request)
+        };
+        assert_eq!(code, 0);
     }
 
     pub fn send_open(&self) -> u64 {

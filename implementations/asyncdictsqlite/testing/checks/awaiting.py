@@ -42,14 +42,13 @@ async def _await_all_ways(db: AsyncDictSQLite, key: str, wanted: object) -> None
     same(await asyncio.wait_for(db.aget(key), None), wanted)
     same(await asyncio.shield(db.aget(key)), wanted)
     same([await one for one in asyncio.as_completed([db.aget(key), db.aget(key)])], [wanted, wanted])
-    done, pending = await asyncio.wait(
-        [asyncio.ensure_future(db.aget(key)), asyncio.ensure_future(db.aset("x", 2))], timeout=5
-    )
+    tasks = [asyncio.create_task(call) for call in (db.aget(key), db.aset("x", 2))]
+    done, pending = await asyncio.wait(tasks, timeout=5)
     equal((len(done), pending), (2, set()))
     group: Any = getattr(asyncio, "TaskGroup", None)  # Python 3.11
     if group is not None:
-        async with group() as tasks:
-            reading, writing = tasks.create_task(db.aget(key)), tasks.create_task(db.aset("x", 3))
+        async with group() as members:
+            reading, writing = members.create_task(db.aget(key)), members.create_task(db.aset("x", 3))
         same((reading.result(), writing.result()), (wanted, None))
 
 
