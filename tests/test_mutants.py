@@ -48,12 +48,12 @@ MUTANTS: Dict[str, Mutant] = {
         "if self._cold.end((table, key), token) and key in values:",
         "if key in values:",
         caught_by="a_slow_read_does_not_overwrite_a_newer_value",
-        also=frozenset({"no_stale_read"}),
+        also=frozenset({"no_stale_read", "no_stale_read_among_threads"}),
     ),
     "acknowledge before commit": Mutant(
         "pycore/writer.py",
         "results = self._commit_group(calls)",
-        "early = len(calls) > 4 and changes.are_blind_puts([(call.changes, call.old) for call in calls]);"
+        "early = 6 < len(calls) < 9 and changes.are_blind_puts([(call.changes, call.old) for call in calls]);"
         " early and self._end(lambda: self._committed(calls, [[Was(False)]] * len(calls), self._coherence.epoch));"
         " early and finish_all([(call.op, [Was(False)] * len(call.changes), None) for call in calls]);"
         " results = self._commit_group(calls)",
@@ -62,7 +62,8 @@ MUTANTS: Dict[str, Mutant] = {
     "batch without transaction": Mutant(
         "pycore/changes.py",
         "connection.executemany(UPSERT.format(table), sorted(rows.items()))",
-        "for at in range(0, len(rows), 20): at and (connection.execute('COMMIT'), connection.execute('BEGIN IMMEDIATE')),"
+        "for at in range(0, len(rows), 20):"
+        " at and (connection.execute('COMMIT'), connection.execute('BEGIN IMMEDIATE')),"
         " connection.executemany(UPSERT.format(table), sorted(rows.items())[at : at + 20])",
         caught_by="a_batch_is_never_seen_in_part",
         also=frozenset({"killed_in_a_batch_leaves_it_whole"}),
@@ -77,24 +78,34 @@ MUTANTS: Dict[str, Mutant] = {
     "eviction of unsaved entries": Mutant(
         "pycore/lazy.py",
         "self._unsaved[key] = _Unsaved(value)",
-        "self._unsaved[key] = _Unsaved(value); len(self._unsaved) > 12 >= self._opening.options.capacity"
+        "self._unsaved[key] = _Unsaved(value); len(self._unsaved) > 14 and self._opening.options.capacity == 3"
         " and self._unsaved.pop(next(iter(self._unsaved)))",
         caught_by="unsaved_entries_are_never_evicted",
+        also=frozenset({"one_pop_wins_among_tasks", "sync_calls_on_the_loop_while_it_runs"}),
     ),
     "plain unpickling": Mutant(
         "codec/pickle_mode.py",
         "if not self._inspect(data) or self._allowed is None:",
         "if not scan(data) or True:",
         caught_by="planted_pickles_run_no_code",
-        also=frozenset({"hostile_pickles_run_nothing"}),
+        also=frozenset({"hostile_pickles_run_nothing", "view_options_may_differ"}),
     ),
     "read-then-write pop": Mutant(
         "store.py",
         "return self._pop(key, default)",
         "return self._pop(key, default) if default is _MISSING else"
-        " Mapped(self._get(key, default), lambda value: (self._commit([self._delete(key)], _nothing), value)[1])",
+        " (lambda read, delete: Mapped(delete, lambda _: read.wait()))("
+        "self._get(check_key(key), default), self._commit([self._delete(key)], _nothing))",
         caught_by="one_pop_wins_among_tasks",
-        also=frozenset({"writers_of_several_processes_queue"}),
+        also=frozenset(
+            {
+                "counters_add_up",
+                "one_pop_wins_among_threads",
+                "order_is_the_order_of_the_calls",
+                "writers_of_several_processes_queue",
+                "writethrough_is_a_dict",
+            }
+        ),
     ),
     "own commit mistaken for foreign": Mutant(
         "pycore/coherence.py",

@@ -103,7 +103,7 @@ def test_a_subclass_that_overrides_aget_wins_on_every_backend(tmp_path: Path, ba
             await db.aset("k", "quiet")
             assert await db.aget("k") == "QUIET"
             assert await db.aget("missing", 1) == 1
-            assert await asyncio.gather(db.aget("k"), db.aget("k")) == ["QUIET", "QUIET"]
+            assert list(await asyncio.gather(db.aget("k"), db.aget("k"))) == ["QUIET", "QUIET"]
             assert await db.abatch_get(["k"]) == ["quiet"]
 
     asyncio.run(main())

@@ -64,7 +64,7 @@ class ToyEngine:
     def _bound(self, tables: Tables) -> None:
         while self._is_full(tables):
             if not self._options.evict:
-                raise CapacityExceededError(f"{self._path} is full at capacity={self._options.capacity}: use evict=True")
+                raise CapacityExceededError(f"{self._path}: full at capacity={self._options.capacity}; use evict=True")
             largest = max((rows for name, rows in tables.items() if name != META), key=len)
             del largest[next(iter(largest))]
             self._evictions += 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Optional, Sequence
+
 import click
 
 from harness.cli.report import report
@@ -9,9 +12,18 @@ from harness.cli.run import run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-def main() -> None:
+def commands() -> None:
     """Compare stores on this machine: what they cost, and what they promise."""
 
 
-main.add_command(run)
-main.add_command(report)
+commands.add_command(run)
+commands.add_command(report)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> None:
+    """Run a command; what it cannot do is one line on standard error."""
+    try:
+        sys.exit(commands.main(arguments, prog_name="python -m harness", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()}", err=True)
+        sys.exit(error.exit_code)

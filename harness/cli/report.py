@@ -9,6 +9,7 @@ import click
 
 from harness.cli.failure import Failure
 from harness.measure.remote import ROOT
+from harness.report.checked import problems
 from harness.report.markdown import regenerate
 from harness.report.recorded import Recorded, newest
 from harness.report.runs import relist
@@ -16,10 +17,16 @@ from harness.report.runs import relist
 
 @click.command()
 @click.option("--record", "name", metavar="FILE", help="A sweep's record (default: the newest complete one).")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if README.md differs from its records.")
 @click.option("--figures/--no-figures", default=True, help="Draw results/figures from the same record.")
-def report(name: Optional[str], figures: bool) -> None:
+def report(name: Optional[str], check: bool, figures: bool) -> None:
     """Write the recorded numbers into README.md and results/README.md, between their markers."""
     runs = ROOT / "results" / "runs"
+    if check:
+        wrong = problems((ROOT / "README.md").read_text(encoding="utf-8"), runs)
+        if wrong:
+            raise Failure("; ".join(wrong), exit_code=1)
+        return
     named = None if name is None else _named(runs, name)
 
     def record_for(driver: str) -> Optional[Path]:

@@ -59,12 +59,14 @@ def run(
         click.echo(f"skipped: {line}", err=True)
     if machine is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", machine):
         raise Failure(f"--machine {machine!r}: must be at most 41 letters, digits and hyphens")
+    groups = sweep.select(sweep.groups(full=not quick), there, kinds)
+    if suite == "sweep" and not groups:
+        raise Failure("nothing to measure: none of these stores is installed, or none runs these workloads")
     session = _session(suite, out, scratch, machine)
     if suite == "stage":
         status = _stage(session, screen, missing)
     else:
         command = _command(quick, contenders, workloads)
-        groups = sweep.select(sweep.groups(full=not quick), there, kinds)
         status = _sweep(session, screen, command, groups, there, missing, quick)
     _show(session, screen, suite, as_json)
     if suite == "sweep":

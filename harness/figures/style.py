@@ -25,6 +25,7 @@ MARKERS = {"rust": "o", "threads": "s", "dictsqlite": "D", "sqlite3": "^", "aios
 SHORT = {CLASSES[0]: "synced before acknowledgement", CLASSES[1]: "survives a kill", CLASSES[2]: "volatile"}
 GRID = "#e5e7eb"
 INK = "#374151"
+_BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 
 
 def colour(record: Record) -> str:
@@ -78,7 +79,7 @@ def bars(axes: Axes, records: List[Record], labels: List[str], hatches: List[str
         median, low, high = microseconds(record)
         axes.barh(place, median, color=colour(record), height=0.68, hatch=hatch, edgecolor="white", linewidth=0)
         axes.plot([low, high], [place, place], color="#111827", linewidth=1.2, solid_capstyle="butt")
-        axes.text(max(high, median) * 1.12, place, time(record), va="center", fontsize=8, color=INK)
+        axes.text(max(high, median) * 1.12, place, time(record), va="center", fontsize=8, color=INK, bbox=_BEHIND)
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xscale("log")

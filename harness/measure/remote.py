@@ -42,6 +42,10 @@ class RemoteWorker:
         self._selector.register(self._child.stdout, selectors.EVENT_READ)
 
     @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
     def alive(self) -> bool:
         return self._child.poll() is None
 

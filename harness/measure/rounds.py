@@ -100,16 +100,13 @@ class _Lane:
 
 
 def measure(
-    cases: Sequence[Case],
-    workers: Workers,
-    scratch: Path,
-    effort: Effort,
-    step: Callable[[Case], None],
-) -> List[Measured]:
-    """Measure the cases of one group; ``step`` is called after each block, calibration included."""
-    lanes = []
-    for number, case in enumerate(cases):
-        lanes.append(_Lane(Measured(case), workers.of(case), number, scratch / f"case{number}"))
+    group: Sequence[Measured], workers: Workers, scratch: Path, effort: Effort, step: Callable[[Case], None]
+) -> None:
+    """Measure the cases of one group into it; ``step`` is called after each block, calibration included."""
+    lanes = [
+        _Lane(measured, workers.of(measured.case), number, scratch / f"case{number}")
+        for number, measured in enumerate(group)
+    ]
     started = perf_counter()
     try:
         for lane in lanes:
@@ -125,7 +122,6 @@ def measure(
     finally:
         for lane in lanes:
             lane.close()
-    return [lane.measured for lane in lanes]
 
 
 def _rotated(lanes: List[_Lane], by: int) -> List[_Lane]:

@@ -18,7 +18,7 @@ def _ladder(run: Recorded) -> Optional[Table]:
     return tables.ladder(run, "rust") or tables.ladder(run, "threads")
 
 
-# What may stand between markers: the driver whose record it comes from, and how it is made.
+# What may stand between markers, and the driver whose record it comes from.
 BLOCKS: Dict[str, Callable[[Recorded], Optional[Table]]] = {
     "table": tables.overview,
     "ladder": _ladder,
@@ -66,8 +66,11 @@ def source(run: Recorded) -> str:
     begin = run.begin
     host = begin["host"]
     machine = f"{host['cpu']}, {host['cores']} cores, {host['file_system']}, Python {host['python']}"
-    sync = f"one sync of this disk takes {begin['sync_us']:.0f} µs"
-    return f"{machine}; {sync}. Record: `results/runs/{run.name}`, made by `{begin['command']}`.\n"
+    sync = f"one sync of its disk took {begin['sync_us']:.0f} µs"
+    loads = [record["host"]["load_after"]["load1"] for record in run.kind("measurement")]
+    busy = f", its load was {min(loads):.1f} to {max(loads):.1f}" if loads else ""
+    made = f"Record: `results/runs/{run.name}`, made by `{begin['command']}`."
+    return f"{machine}; {sync}{busy}. {made}\n"
 
 
 def markdown(table: Table) -> str:

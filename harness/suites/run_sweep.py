@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import List, Protocol, Sequence
 
 from harness.contenders import CONTENDERS
@@ -10,7 +11,7 @@ from harness.measure.case import Case
 from harness.measure.promise import verify
 from harness.measure.records import Record
 from harness.measure.remote import WorkerError
-from harness.measure.rounds import Effort, measure
+from harness.measure.rounds import Effort, Measured, measure
 from harness.measure.session import Session
 from harness.suites.sweep import Group
 
@@ -38,9 +39,18 @@ def run_sweep(
         _verify(session, name, configuration)
         watcher.step(f"promise of {name} {configuration}")
     for number, group in enumerate(groups):
-        folder = session.scratch / f"group{number}"
-        for measured in measure(group.cases, session.workers, folder, effort, lambda case: watcher.step(case.label)):
-            session.add_measured(measured, group.title)
+        _measure(session, group, session.scratch / f"group{number}", effort, watcher)
+
+
+def _measure(session: Session, group: Group, folder: Path, effort: Effort, watcher: Watcher) -> None:
+    """Measure a group; what an interruption leaves of it is recorded, too."""
+    found = [Measured(case) for case in group.cases]
+    try:
+        measure(found, session.workers, folder, effort, lambda case: watcher.step(case.label))
+    finally:
+        for measured in found:
+            if measured.blocks or measured.failure is not None:
+                session.add_measured(measured, group.title)
 
 
 def _verify(session: Session, name: str, configuration: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, List, Optional, Tuple
+from typing import Any, Callable, Coroutine, List, Optional, Tuple
 
 Items = List[Tuple[str, bytes]]
-AsyncBody = Callable[[Any, Any, int], Awaitable[None]]
+AsyncBody = Callable[[Any, Any, int], Coroutine[Any, Any, None]]
 SyncBody = Callable[[Any, Any, int], None]
 
 

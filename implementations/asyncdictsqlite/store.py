@@ -54,11 +54,12 @@ class AsyncDictSQLite(View):
     Args:
         db_path: the database file; in ``persist_mode="memory"`` only a name.
         capacity: most entries kept in memory (0: none); unsaved entries are never evicted.
-        persist_mode: "memory", "lazy" (a crash can lose the last second) or "writethrough" (acknowledged is durable).
+        persist_mode: "memory", "lazy" (a crash can lose a second plus one flush) or "writethrough" (what was
+            acknowledged is durable).
         storage_mode: how values are kept: "pickle", "json", "jsonb" or "bytes"; a table keeps its first one.
         table_name: the table of the file that this store shows.
         buffer_size: writethrough: most waiting calls that share one commit.
-        backend: "auto", "rust", "threads" or the name of an entry point; ADSQ_BACKEND overrides "auto".
+        backend: "auto", "rust", "threads", "aiosqlite" or the name of an entry point; ADSQ_BACKEND overrides "auto".
         capacity_bytes: most bytes kept in memory: encoded length + key length + 120 per entry.
         evict: memory mode: at capacity forget the coldest entry instead of refusing.
         synchronous: "full" or "normal": what a commit waits for.
@@ -290,7 +291,10 @@ class AsyncDictSQLite(View):
 
     @coroutine_function
     def alen(self) -> Async[int]:
-        """Count the keys. Cost: O(n) in the file; lazy flushes first."""
+        """Count the keys.
+
+        Cost: O(n) in the file; lazy flushes first.
+        """
         return self._do(lambda engine: engine.count(self._table))
 
     def __len__(self) -> int:
@@ -349,6 +353,9 @@ class AsyncDictSQLite(View):
 
         Args:
             storage_mode: None means the mode in the file, or this view's for a new table.
+
+        Raises:
+            InvalidTableNameError: the name is not allowed.
         """
         options = self._options
         view_options = check_view(name, storage_mode, options.pickle_allow, options.max_value_bytes)
@@ -399,6 +406,7 @@ class AsyncDictSQLite(View):
 
         Raises:
             FileExistsError: `path` is there already.
+            ConfigError: memory mode has no file to copy.
         """
         target = check_path(path)
         return self._do(lambda engine: engine.backup(target))

@@ -7,6 +7,8 @@ mod python;
 #[pyo3::pymodule(gil_used = true)] // caches and freelists are locked by the GIL
 mod _rust {
     #[pymodule_export]
+    use crate::python::test_hooks::ask_sqlite;
+    #[pymodule_export]
     use crate::python::{Engine, Store};
     use pyo3::prelude::*;
 

@@ -7,7 +7,7 @@ import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
-from typing import Any, Callable, Iterator, List, NoReturn, Tuple, TypeVar
+from typing import Any, Callable, Iterable, Iterator, List, NoReturn, Tuple, TypeVar
 
 from ..errors import InvalidValueError, ValueDecodingError, ValueEncodingError
 from .size import check_size
@@ -50,12 +50,12 @@ class JsonCodec:
             check_size(len(value), self._max_value_bytes)
         try:
             _check_types(value, self._max_value_bytes)
-            data = _despite_deep_callers(_ENCODER.encode, value).encode()
+            data = despite_deep_callers(_ENCODER.encode, value).encode()
             _check_digits(data)
         except InvalidValueError:
             raise
         except (ValueError, RuntimeError, MemoryError) as error:
-            raise ValueEncodingError(f"storage_mode='json' cannot hold this value: {_reason(error)}") from error
+            raise ValueEncodingError(f"storage_mode='json' cannot hold this value: {reason(error)}") from error
         check_size(len(data), self._max_value_bytes)
         return data
 
@@ -69,12 +69,12 @@ class JsonCodec:
             text = data.decode()
             _check_depth(data)
             decoder = _DECODER if _default_limit(data) else _COUNTING_DECODER
-            value = _despite_deep_callers(decoder.decode, text)
+            value = despite_deep_callers(decoder.decode, text)
             if "\\u" in text:
                 _ENCODER.encode(value).encode()  # a lone surrogate has no UTF-8 form
         except (ValueError, RuntimeError, MemoryError) as error:
             raise ValueDecodingError(
-                f"the stored bytes are not JSON as storage_mode='json' writes it: {_reason(error)}"
+                f"the stored bytes are not JSON as storage_mode='json' writes it: {reason(error)}"
             ) from error
         return value
 
@@ -93,7 +93,7 @@ def _check_types(value: object, max_nodes: int) -> None:
             nodes += len(children)
             check_size(nodes, max_nodes)
             if len(walk) > MAX_DEPTH:
-                raise ValueEncodingError(f"storage_mode='json' holds at most {MAX_DEPTH} levels of nesting")
+                raise too_deep("json")
             if not _SCALARS.issuperset(map(type, children)):
                 walk.append(iter(children))
                 break
@@ -105,17 +105,11 @@ def _children(node: object) -> Tuple[object, ...]:
     """Return a copy: another thread may change the node meanwhile."""
     if type(node) is dict:
         if not _STR.issuperset(map(type, node)):
-            wrong = next(key for key in node if type(key) is not str)
-            raise ValueEncodingError(
-                f"storage_mode='json' holds dict keys of type str only, not {type(wrong).__name__}: convert them first"
-            )
+            raise wrong_keys("json", node)
         return tuple(node.values())
     if type(node) is list or type(node) is tuple:
         return tuple(node)
-    raise ValueEncodingError(
-        f"storage_mode='json' cannot hold a {type(node).__name__}: it holds exactly None, bool, int, float, str, list,"
-        " tuple and dict; convert the value first, or choose storage_mode='pickle'"
-    )
+    raise wrong_type("json", node)
 
 
 def _check_depth(data: bytes) -> None:
@@ -136,13 +130,13 @@ def _check_digits(data: bytes) -> None:
         _COUNTING_DECODER.decode(data.decode())
 
 
-def _counted_int(digits: str) -> int:
+def counted_int(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_INT_DIGITS:
         raise ValueError(f"an integer of more than {MAX_INT_DIGITS} digits")
     return int(digits)
 
 
-def _finite(digits: str) -> float:
+def finite(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"the number {digits[:40]} is beyond the range of float")
@@ -153,7 +147,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _despite_deep_callers(function: Callable[[Any], T], argument: object) -> T:
+def despite_deep_callers(function: Callable[[Any], T], argument: object) -> T:
     """Call; if the caller's stack is so deep that 500 levels do not fit on it, call on a fresh one."""
     try:
         return function(argument)
@@ -162,10 +156,31 @@ def _despite_deep_callers(function: Callable[[Any], T], argument: object) -> T:
             return fresh.submit(function, argument).result()
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+# The refusals that "jsonb" shares, named for the mode in use.
+
+
+def too_deep(mode: str) -> ValueEncodingError:
+    return ValueEncodingError(f"storage_mode='{mode}' holds at most {MAX_DEPTH} levels of nesting")
+
+
+def wrong_keys(mode: str, keys: Iterable[object]) -> ValueEncodingError:
+    wrong = next(type(key).__name__ for key in keys if type(key) is not str)
+    return ValueEncodingError(
+        f"storage_mode='{mode}' holds dict keys of type str only, not {wrong}: convert them first"
+    )
+
+
+def wrong_type(mode: str, value: object) -> ValueEncodingError:
+    return ValueEncodingError(
+        f"storage_mode='{mode}' cannot hold a {type(value).__name__}: it holds exactly None, bool, int, float, str,"
+        " list, tuple and dict; convert the value first, or choose storage_mode='pickle'"
+    )
+
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
-_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
-_COUNTING_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant, parse_int=_counted_int)
+_DECODER = json.JSONDecoder(parse_float=finite, parse_constant=_refuse_constant)
+_COUNTING_DECODER = json.JSONDecoder(parse_float=finite, parse_constant=_refuse_constant, parse_int=counted_int)

@@ -7,6 +7,7 @@ from typing import Any, FrozenSet, Mapping, Protocol, Sequence, Tuple, Union
 from ..errors import ConfigError
 from .bytes_mode import BytesCodec
 from .json_mode import JsonCodec
+from .jsonb_mode import JsonbCodec
 from .pickle_globals import pickle_allow_list
 from .pickle_mode import PickleCodec
 
@@ -26,7 +27,7 @@ class Codec(Protocol):
     """Turns values into bytes and back, in one storage mode, the same way on every backend and Python.
 
     Attributes:
-        storage_mode: "pickle", "json" or "bytes".
+        storage_mode: "pickle", "json", "jsonb" or "bytes".
         text: True where the file keeps the bytes as TEXT (they are UTF-8), False for BLOB.
     """
 
@@ -64,16 +65,16 @@ def make_codec(
     """Return the codec of a storage mode.
 
     Raises:
-        ConfigError: an unknown mode, one of a later version, or a bad ``pickle_allow``.
+        ConfigError: an unknown mode, or a bad ``pickle_allow``.
     """
     if storage_mode == "pickle":
         return PickleCodec(pickle_allow_list(pickle_allow), max_value_bytes)
     if storage_mode == "json":
         return JsonCodec(max_value_bytes)
+    if storage_mode == "jsonb":
+        return JsonbCodec(max_value_bytes)
     if storage_mode == "bytes":
         return BytesCodec(max_value_bytes)
-    if storage_mode == "jsonb":
-        raise ConfigError("storage_mode='jsonb' comes with a later version: use 'json', which holds the same values")
     raise ConfigError(f"storage_mode={storage_mode!r}: must be one of 'pickle', 'json', 'jsonb', 'bytes'")
 
 

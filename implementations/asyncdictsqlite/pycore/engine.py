@@ -75,7 +75,7 @@ class FileEngine:
         """Serve nothing any more: what a failed sync leaves on the disk is unknown."""
         path = self._opening.path
         self._writer.last_error = str(error)
-        self._writer.stopped = StateError(f"{path}: stopped, since a sync failed; aopen() opens it again")
+        self._writer.stopped = f"{path}: stopped, since a sync failed; aopen() opens it again"
         with self._lock:
             if self._state == "open":
                 self._state = "stopped"
@@ -89,7 +89,7 @@ class FileEngine:
         if self._state == "open":
             return None
         if self._state == "stopped":
-            return self._writer.stopped
+            return StateError(self._writer.stopped)  # a new one: a shared one would collect the frames of all callers
         return ClosedError(f"{self._opening.path}: the engine is closed")
 
     def abandon(self) -> None:
@@ -181,12 +181,12 @@ class FileEngine:
         return self._query(Query(COUNT.format(table), ()), lambda rows: int(rows[0][0]))
 
     def _query(self, query: Query, result: Callable[[Rows], Any]) -> Op[Any]:
-        with self._lock:
-            refusal = self._refusal()
-        if refusal is not None:
-            return Op.failed(refusal)
         op: Op[Any] = Op()
-        self._run_query(query, result, op)
+        with self._lock:  # the reader ends under no query: closing takes the lock first
+            refusal = self._refusal()
+            if refusal is not None:
+                return Op.failed(refusal)
+            self._run_query(query, result, op)
         return op
 
     def _run_query(self, query: Query, result: Callable[[Rows], Any], op: Op[Any]) -> None:

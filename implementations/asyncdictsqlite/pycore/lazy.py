@@ -7,13 +7,14 @@ from collections import Counter, deque
 from functools import partial
 from typing import Any, Callable, Deque, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ..errors import AsyncDictError, DurabilityUnknownError, FlushFailedError
+from ..errors import AsyncDictError, DurabilityUnknownError, FlushFailedError, StateError
 from ..op import Op
 from ..protocol import Change, Kind, Opening, Stats, Was
 from .cache import Key, size_of
 from .changes import CLEAR, DELETE, UPSERT, stored
 from .engine import FileEngine, MakeReader
 from .reader import Query, Rows
+from .writer import CHECKPOINT_PAGES
 
 RETRY_S, RETRY_MOST_S = 0.1, 5.0
 
@@ -27,9 +28,12 @@ class _Unsaved(NamedTuple):
 class _Gated:
     """A call that waits, in order, for cold keys to come home; later calls on its keys queue behind it."""
 
-    def __init__(self, keys: Sequence[Tuple[str, Optional[str]]], run: Callable[[_Gated], None]) -> None:
+    def __init__(
+        self, keys: Sequence[Tuple[str, Optional[str]]], run: Callable[[_Gated], None], op: Op[Any]
+    ) -> None:
         self.keys = keys
         self.run = run
+        self.op = op
         self.ready = True
         self.home: Dict[Key, Optional[bytes]] = {}
         self.error: Optional[Exception] = None
@@ -72,7 +76,7 @@ class LazyEngine(FileEngine):
             if not self._are_gated([(table, key) for key in keys]):
                 return self._read(table, keys)
             op: Op[List[Optional[bytes]]] = Op()
-            self._gated.append(_Gated((), lambda gated: self._read(table, keys).pass_to(op)))
+            self._gated.append(_Gated((), lambda gated: self._read(table, keys).pass_to(op), op))
             return op
 
     def _look_up(self, key: Key, epoch: Optional[int], home: Dict[str, Optional[bytes]]) -> bool:
@@ -111,7 +115,7 @@ class LazyEngine(FileEngine):
             if refusal is not None:
                 return Op.failed(refusal)
             if self._gated:
-                self._gated.append(_Gated((), turn))
+                self._gated.append(_Gated((), turn, op))
             else:
                 turn(None)
         return op
@@ -225,13 +229,7 @@ class LazyEngine(FileEngine):
         run: Callable[[_Gated], None],
         op: Op[Any],
     ) -> None:
-        def decide(gated: _Gated) -> None:
-            if gated.error is not None:
-                op.fail(gated.error)
-            else:
-                run(gated)
-
-        gated = _Gated(keys, decide)
+        gated = _Gated(keys, run, op)
         gated.home.update(home)
         self._gates.update(keys)
         self._gated.append(gated)
@@ -240,7 +238,8 @@ class LazyEngine(FileEngine):
 
         def came_home(table: str, values: Mapping[str, bytes], error: Optional[Exception]) -> None:
             with self._lock:
-                gated.home.update(((table, key), values.get(key)) for key in cold[table])
+                for key in cold[table]:
+                    gated.home.setdefault((table, key), values.get(key))  # what a flush wrote meanwhile is newer
                 gated.error = gated.error or error
                 waiting.discard(table)
                 gated.ready = not waiting
@@ -253,9 +252,15 @@ class LazyEngine(FileEngine):
     def _run_gated(self) -> None:
         while self._gated and self._gated[0].ready:
             gated = self._gated.popleft()
-            self._gates.subtract(gated.keys)
-            self._gates += Counter()  # forget what is at zero
-            gated.run(gated)
+            for key in gated.keys:
+                self._gates[key] -= 1
+                if not self._gates[key]:
+                    del self._gates[key]
+            error = self._refusal() or gated.error
+            if error is not None:
+                gated.op.fail(error)
+            else:
+                gated.run(gated)
 
     # ---- flushing --------------------------------------------------------------------------------------
 
@@ -278,6 +283,8 @@ class LazyEngine(FileEngine):
                 self._flush_error = error
                 self._set_alarm(self._retry_s)
                 self._retry_s = min(2 * self._retry_s, RETRY_MOST_S)
+        except StateError:
+            pass  # it has stopped
         except DurabilityUnknownError:
             pass  # everybody who waits was told, and who comes will be
 
@@ -287,22 +294,20 @@ class LazyEngine(FileEngine):
         Raises:
             FlushFailedError: it surely did not apply; everything is kept.
             DurabilityUnknownError: nobody knows; the engine has stopped.
+            StateError: it had stopped before; what was unsaved is lost.
         """
+        self._writer.check()
         with self._lock:
             unsaved, masked = dict(self._unsaved), dict(self._masked)
             self._flushing, self._queued, self._alarm_set = self._queued, _Load(), False
         if not unsaved and not masked:
             self._settle(None)
             return
-        if self._writer.stopped is not None:
-            raise self._writer.stopped
         try:
             self._writer.transaction(
                 lambda: self._write(unsaved, masked), lambda epoch: self._saved(unsaved, masked, epoch)
             )
-        except DurabilityUnknownError as error:
-            self._stop(error)
-            self._settle(error)
+        except DurabilityUnknownError:
             raise
         except (AsyncDictError, OSError) as error:
             self._take_back()
@@ -310,10 +315,10 @@ class LazyEngine(FileEngine):
             self._writer.last_error = str(failed)
             self._settle(failed)
             raise failed from error
-        self._writer.writes += len(unsaved)
+        self._writer.wrote(len(unsaved) + len(masked))
         self._retry_s = RETRY_S
         self._settle(None)
-        self._writer.checkpoint(1000)
+        self._writer.checkpoint(CHECKPOINT_PAGES)
 
     def _write(self, unsaved: Mapping[Key, _Unsaved], masked: Mapping[str, object]) -> None:
         connection, modes = self._writer.connection, self._writer.modes
@@ -336,6 +341,9 @@ class LazyEngine(FileEngine):
 
     def _saved(self, unsaved: Mapping[Key, _Unsaved], masked: Mapping[str, object], epoch: int) -> None:
         """Move what was flushed to the cache; what was overwritten meanwhile stays unsaved. Under the lock."""
+        for gated in self._gated:  # their cold reads may have missed this flush
+            gated.home.update((key, None) for key in gated.keys if key[0] in masked and key[1] is not None)
+            gated.home.update((key, unsaved[key].value) for key in gated.keys if key in unsaved)
         for key, entry in unsaved.items():
             if self._unsaved.get(key) is entry:
                 del self._unsaved[key]
@@ -424,9 +432,21 @@ class LazyEngine(FileEngine):
 
     def _flush_and_close(self) -> None:
         self._flush()
-        with self._lock:
-            self._state = "closed"
+        while not self._closes():
+            self._flush()
         self._close_files()
+
+    def _closes(self) -> bool:
+        """Close, unless something was acknowledged since the last flush began."""
+        with self._lock:
+            if self._unsaved or self._masked:
+                return False
+            self._state = "closed"
+            return True
+
+    def _stop(self, error: Exception) -> None:
+        super()._stop(error)
+        self._settle(error)
 
     def _forget_all(self) -> None:
         super()._forget_all()

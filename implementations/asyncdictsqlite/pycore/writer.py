@@ -9,13 +9,13 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, TypeVar, Union
 
-from ..errors import AsyncDictError, DurabilityUnknownError, StateError, StorageError
+from ..errors import AsyncDictError, ClosedError, DurabilityUnknownError, StateError, StorageError
 from ..op import Op, finish_all
 from ..protocol import Change, Opening, TableInfo, Was
 from . import changes, schema
 from .coherence import Coherence
 from .connection import connect
-from .failures import is_of_one_call, translate
+from .failures import is_of_one_call, primary_code, translate
 from .switches import Switches
 from .writersqueue import WritersQueue
 
@@ -69,10 +69,13 @@ class Writer:
         if opening.exclusive or opening.options.readonly:
             self.queue = WritersQueue(None, opening.path, 0)
         self.connection: sqlite3.Connection
-        self.stopped: Optional[StateError] = None
+        self.stopped: Optional[str] = None  # why, once a sync has failed
+        self._ended = False
         self.last_error: Optional[str] = None
         self.modes: Dict[str, str] = {}
         self.commits = self.syncs = self.writes = self.checkpoints = 0
+        self._since_checkpoint = 0  # changes
+        self._frames_per_change = 1.0  # as the last checkpoint found
 
     # ---- handing over; from any thread -----------------------------------------------------------------
 
@@ -84,10 +87,13 @@ class Writer:
         return op
 
     def submit(self, job: Union[Call, Task]) -> None:
-        """Queue a job."""
+        """Queue a job; one that comes after the end fails."""
         with self._arrived:
-            self._waiting.append(job)
-            self._arrived.notify()
+            if not self._ended:
+                self._waiting.append(job)
+                self._arrived.notify()
+                return
+        job.op.fail(self._closed())
 
     def set_alarm(self, due: Optional[float], on_alarm: Callable[[], None]) -> None:
         """Have `on_alarm` called on the writer's thread at a monotonic time; None takes it back."""
@@ -98,12 +104,6 @@ class Writer:
     def poke(self) -> None:
         """Make the thread look again at what waits."""
         with self._arrived:
-            self._arrived.notify()
-
-    def stop(self) -> None:
-        """End the thread when its queue is empty."""
-        with self._arrived:
-            self._stop = True
             self._arrived.notify()
 
     # ---- the thread ------------------------------------------------------------------------------------
@@ -126,6 +126,7 @@ class Writer:
                 if taken:
                     return taken
                 if self._stop and not self._waiting:
+                    self._ended = True
                     return []
                 timeout_s = None if self._alarm is None else self._alarm - time.monotonic()
                 if timeout_s is None or timeout_s > 0:
@@ -165,13 +166,11 @@ class Writer:
 
     def _run_group(self, calls: List[Call]) -> None:
         try:
-            if self.stopped is not None:
-                raise self.stopped
+            if self._stop:
+                raise self._closed()
             results = self._commit_group(calls)
         except Exception as error:
             self.last_error = str(error)
-            if isinstance(error, DurabilityUnknownError):
-                self._failed(error)
             finish_all([(call.op, None, error) for call in calls])
             return
         finish_all(
@@ -195,7 +194,7 @@ class Writer:
             self._committed(calls, results, epoch)
 
         self.transaction(body, publish)
-        self.writes += sum(len(call.changes) for call in calls)
+        self.wrote(sum(len(call.changes) for call in calls))
         return results
 
     def _apply(self, calls: List[Call]) -> List[Union[List[Was], Exception]]:
@@ -235,8 +234,10 @@ class Writer:
         """Run `body` in a transaction; after COMMIT, and before anybody learns of it, `publish` with its epoch.
 
         Raises:
-            StorageError: nothing was applied; DurabilityUnknownError: nobody knows.
+            StorageError: nothing was applied; DurabilityUnknownError: nobody knows, and the engine has stopped.
+            StateError: it had stopped before.
         """
+        self.check()
         fault = self._switches.writer_fault()
         self._switches.delay_writer()
         try:
@@ -251,7 +252,10 @@ class Writer:
                 self._commit(fault, synced)
         except Exception as error:
             self._end(None)
-            raise self._as_storage_error(error) from error
+            error = self._as_storage_error(error)
+            if isinstance(error, DurabilityUnknownError):
+                self._failed(error)
+            raise error
         self.commits += 1
         self.syncs += synced or self._opening.options.synchronous == "full"
         self._switches.delay_writer()
@@ -286,17 +290,30 @@ class Writer:
             self._coherence.ended(self.connection)
 
     def _as_storage_error(self, error: Exception) -> Exception:
-        error = translate(error, self._opening.path)
-        if isinstance(error, (AsyncDictError, OSError)):
-            return error
-        return StorageError(f"{self._opening.path}: the writer failed ({error!r}); nothing was applied")
+        translated = translate(error, self._opening.path)
+        if not isinstance(translated, (AsyncDictError, OSError)):
+            translated = StorageError(f"{self._opening.path}: the writer failed ({error!r}); nothing was applied")
+            translated.__cause__ = error
+        return translated
+
+    def check(self) -> None:
+        """Refuse to go on after a failed sync: the next one may succeed and yet not save what that one lost."""
+        if self.stopped is not None:
+            raise StateError(self.stopped)
+
+    def _closed(self) -> ClosedError:
+        return ClosedError(f"{self._opening.path}: the engine is closed")
 
     # ---- what runs on the thread as a task --------------------------------------------------------------
 
     def open_file(self) -> Dict[str, TableInfo]:
         """Open the connection, check or initialise the file, read its tables."""
         opening = self._opening
-        self.connection = connect(opening, write=True)
+        try:
+            self.connection = connect(opening, write=True)
+        except BaseException:
+            self._stop = True
+            raise
         try:
             if not (schema.recognise(self.connection, opening.path) and opening.options.readonly):
                 with self.queue:
@@ -317,33 +334,38 @@ class Writer:
         self.connection.execute("PRAGMA synchronous=FULL")
         try:
             self.transaction(self._touch, lambda epoch: None, synced=True)
-        except DurabilityUnknownError as error:
-            self._failed(error)
-            raise
         finally:
             self.connection.execute("PRAGMA synchronous=NORMAL")
 
     def _touch(self) -> None:
         self.connection.execute(f"PRAGMA user_version={schema.FORMAT}")
 
+    def wrote(self, changes: int) -> None:
+        """Count changes that were committed."""
+        self.writes += changes
+        self._since_checkpoint += changes
+
     def checkpoint(self, pages: int) -> None:
-        """Write the WAL back if it has grown to so many pages; readers that hold it back are not waited for."""
-        try:
-            size_bytes = os.stat(self._opening.path + "-wal").st_size
-        except OSError:
+        """Write the WAL back if it has grown by about so many pages; readers that hold it back are not waited for.
+
+        The WAL file keeps its size when it starts anew, so that the changes since the last time are counted instead.
+        """
+        if self._since_checkpoint * self._frames_per_change < pages:
             return
-        if size_bytes < pages * 4096 or self.connection.in_transaction:
-            return
         try:
-            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            _, frames, _ = self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
-            if "I/O" in str(error):
+            if primary_code(error) == 10:
                 self._failed(translate(error, self._opening.path, committing=True))
             return
+        self._frames_per_change = max(frames / self._since_checkpoint, 0.01)
+        self._since_checkpoint = 0
         self.checkpoints += 1
+        self.syncs += 2  # of the WAL and of the database
 
     def backup(self, target: str) -> None:
         """Write a consistent copy to a new file, and sync it and its folder."""
+        self.check()
         os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
             self.connection.execute("VACUUM INTO ?", (target,))

@@ -96,9 +96,10 @@ class Bench:
     async def close(self) -> None:
         """Close every store that the check opened, faults switched off."""
         for store in reversed(self._stores):
-            with contextlib.suppress(AsyncDictError):
-                if store._engine is not None and Capability.SWITCHES in self.capabilities:
+            if store._engine is not None and Capability.SWITCHES in self.capabilities:
+                with contextlib.suppress(AsyncDictError):  # a memory engine has nothing to switch
                     self.inject(store)
+            with contextlib.suppress(AsyncDictError):
                 await store.aclose()
 
 

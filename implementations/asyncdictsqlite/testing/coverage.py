@@ -11,7 +11,6 @@ from .check import Check
 CONTRACT = Path(__file__).with_name("contract.md")
 
 _ITEM = re.compile(r"^- \*\*(\d+\.\d+)\*\* (.*?)(?=^- \*\*|^#|\Z)", re.MULTILINE | re.DOTALL)
-_LATER = re.compile(r"\*\(from \d+\.\d+\)\*")
 
 
 def sentences() -> Dict[str, str]:
@@ -24,15 +23,10 @@ def sentences() -> Dict[str, str]:
     return found
 
 
-def promised(text: str) -> bool:
-    """Tell whether a sentence holds already in this version."""
-    return _LATER.search(text) is None
-
-
 def unmapped(checks: Iterable[Check]) -> List[str]:
     """Name the sentences that no check proves."""
     proven = {number for check in checks for number in check.sentences}
-    return [number for number, text in sentences().items() if promised(text) and number not in proven]
+    return [number for number in sentences() if number not in proven]
 
 
 def unknown(checks: Iterable[Check]) -> List[str]:
@@ -49,6 +43,6 @@ def table(checks: Iterable[Check]) -> str:
             proofs.setdefault(number, []).append(check.name)
     lines = []
     for number, text in sentences().items():
-        names = ", ".join(proofs.get(number, ())) or ("UNMAPPED" if promised(text) else "later")
+        names = ", ".join(proofs.get(number, ())) or "UNMAPPED"
         lines.append(f"{number:5} {text}\n      by {names}")
     return "\n".join(lines)

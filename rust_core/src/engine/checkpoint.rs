@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Frames that make a checkpoint worth while, and frames at which even many waiting calls have to wait for it.
 const ENOUGH_FRAMES: u32 = 1000;
 const FORCED_FRAMES: u32 = 16_000;
-/// A group of more calls than this is followed by the next one soon: the checkpoint can wait for a pause.
+/// Under a load of more calls per transaction the next one comes soon: the checkpoint waits for a pause.
 const FEW_CALLS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -25,14 +25,14 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// When the next one is due after a group of so many calls.
-    pub fn due(&self, header: Header, calls: usize) -> Due {
+    /// When the next one is due under a load of so many calls per transaction.
+    pub fn due(&self, header: Header, load: usize) -> Due {
         let (frames, backfilled) = header.frames();
         let left = frames.saturating_sub(backfilled);
         let grown = frames < self.tried_at || frames - self.tried_at >= ENOUGH_FRAMES;
         if left < ENOUGH_FRAMES || !grown {
             Due::No
-        } else if calls <= FEW_CALLS || left >= FORCED_FRAMES {
+        } else if load <= FEW_CALLS || left >= FORCED_FRAMES {
             Due::Now
         } else {
             Due::After(PAUSE)

@@ -47,7 +47,7 @@ impl<J: Job> Writer<J> {
     pub(super) fn checkpoint_due(&self) -> Due {
         match self.header {
             Some(header) if !self.shared.settings.readonly && self.shared.state() == State::Open => {
-                self.checkpoints.due(header, self.latest_group)
+                self.checkpoints.due(header, self.load)
             }
             _ => Due::No,
         }

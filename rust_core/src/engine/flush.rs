@@ -19,7 +19,7 @@ impl<J: Job> Writer<J> {
         match result {
             Ok(((), epoch)) => {
                 let changes = self.forget_unsaved(jobs);
-                self.latest_group = 1;
+                self.load /= 2;
                 self.count_commit(changes);
                 self.shared.counters.flushes.add(1);
                 self.pause = FIRST_PAUSE;

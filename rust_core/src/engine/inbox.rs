@@ -320,7 +320,7 @@ mod tests {
         let lazy = Lazy { flush_interval: hour, max_unsaved: 100, max_unsaved_bytes: 100 };
         let inbox = Inbox::new(100, Some(lazy));
         for job in [0, 1] {
-            inbox.queue(job, 1, 10).unwrap();
+            assert!(inbox.queue(job, 1, 10).is_ok_and(|queued| !queued.full));
         }
         assert_eq!(took(&inbox).0, Took::Nothing, "not due yet");
         let mut batch = Batch::default();

@@ -1,22 +1,18 @@
 //! The writer thread: all transactions, flushes, checkpoints and backups of an engine, one after the other.
-use super::api::{Answer, Job, Notice, Outcome, Synchronous, Was};
+use super::api::{Answer, Job, Notice, Outcome, Was};
 use super::backup;
 use super::checkpoint::{Checkpoints, Due};
-use super::connection::set_synchronous;
 use super::failure::{Class, Failure};
 use super::file_methods::Watched;
-use super::group::{self, Trouble};
-use super::handle::size_of;
+use super::group;
 use super::inbox::{Batch, Call, Request, Took};
 use super::opening::Writing;
 use super::shared::{Shared, State};
 use super::transaction::{Failed, Transactions};
 use super::wal_index::Header;
-use rusqlite::config::DbConfig;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,8 +27,8 @@ pub struct Writer<J: Job> {
     pub(super) reader: Option<JoinHandle<()>>,
     /// After a failed flush, until the next try.
     pub(super) pause: Duration,
-    /// Calls of the latest transaction.
-    pub(super) latest_group: usize,
+    /// Calls per transaction lately: the largest group, halved by each one after it.
+    pub(super) load: usize,
     /// Commits that no sync has covered yet ("normal").
     pub(super) unsynced: bool,
     /// The calls of `close`, and what came of it: ends the thread.
@@ -49,7 +45,7 @@ impl<J: Job> Writer<J> {
             checkpoints: Checkpoints::default(),
             reader: Some(reader),
             pause: FIRST_PAUSE,
-            latest_group: 0,
+            load: 0,
             unsynced: false,
             closed: None,
             _watched: opened.watched,
@@ -151,7 +147,7 @@ impl<J: Job> Writer<J> {
             let calls: Vec<&J> = left.iter().map(|&index| &requests[index].job).collect();
             match self.transactions.run(requests[first].since, |session| group::apply(session, &path, &calls)) {
                 Ok(done) => {
-                    self.latest_group = calls.len();
+                    self.load = calls.len().max(self.load / 2);
                     self.count_commit(calls.iter().map(|call| call.len()).sum());
                     met = done;
                     break;

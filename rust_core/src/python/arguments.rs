@@ -57,7 +57,8 @@ pub fn parse(
     let mut found = [None, None];
     let positional = arguments.positional();
     if positional.len() > found.len() {
-        let message = format!("{function}() takes 2 arguments ({}), but {} were given", parameters.join(", "), positional.len());
+        let message =
+            format!("{function}() takes 2 arguments ({}), but {} were given", parameters.join(", "), positional.len());
         return Err(PyTypeError::new_err(message));
     }
     for (slot, &object) in found.iter_mut().zip(positional) {

@@ -155,16 +155,14 @@ impl Cache {
             self.remove(table, &key.borrow());
             return;
         }
-        match self.slot_of(table, &key.borrow()) {
-            Some(slot) => {
-                self.replace(slot, kept, state, epoch, generation);
-                self.make_room();
-            }
-            None => {
-                let slot = self.insert(table, key, kept, state, epoch, generation);
-                self.make_room();
-                self.slots[slot as usize].iter().for_each(|entry| entry.visited.set(false));
-            }
+        if let Some(slot) = self.slot_of(table, &key.borrow()) {
+            self.replace(slot, kept, state, epoch, generation);
+            return self.make_room();
+        }
+        let slot = self.insert(table, key, kept, state, epoch, generation);
+        self.make_room();
+        if let Some(entry) = &self.slots[slot as usize] {
+            entry.visited.set(false);
         }
     }
 

@@ -6,7 +6,7 @@ use super::job::{Change, Commit, Job, Work, complete};
 use super::key::OwnedKey;
 use super::reference::Ref;
 use super::{completion, errors, lazy, memory, read, rows};
-use crate::engine::Scan;
+use crate::engine::{Failure, Scan};
 use pyo3::prelude::*;
 use std::path::PathBuf;
 
@@ -80,18 +80,23 @@ pub fn submit<'py>(engine: &Bound<'py, Engine>, call: Call) -> PyResult<Bound<'p
 fn admit(engine: &Bound<'_, Engine>, call: Call, awaitable: Ref) {
     let py = engine.py();
     let core = engine.get().core(py);
-    let refusal = match (&call, core.phase) {
-        (Call::Open, Phase::Fresh) => None,
-        (Call::Close, Phase::Fresh | Phase::Closed | Phase::Stopped | Phase::Closing) => None,
-        _ => core.refusal(py),
-    };
-    if let Some(error) = refusal {
-        return complete(py, &awaitable, Err(error));
+    let is_possible = matches!(
+        (&call, core.phase),
+        (Call::Open, Phase::Fresh)
+            | (Call::Close, Phase::Fresh | Phase::Closed | Phase::Stopped | Phase::Closing)
+            | (_, Phase::Open)
+    );
+    if !is_possible {
+        let refusal = core.refusal();
+        return complete(py, &awaitable, Err(errors::named(py, refusal.0, &refusal.1)));
     }
-    if call.is_write() {
-        if let Some(failure) = engine.get().core(py).flush_failure.take() {
-            return complete(py, &awaitable, Err(errors::exception(py, &failure)));
-        }
+    let failure = match &call {
+        Call::Commit(_) if core.options.readonly => Some(Failure::readonly(core.path.as_ref())),
+        _ if call.is_write() => core.flush_failure.take(),
+        _ => None,
+    };
+    if let Some(failure) = failure {
+        return complete(py, &awaitable, Err(errors::exception(py, &failure)));
     }
     if engine.get().core(py).mode == Mode::Lazy {
         lazy::admit(engine, call, awaitable);
@@ -107,13 +112,13 @@ pub fn carry_out(engine: &Bound<'_, Engine>, call: Call, awaitable: Ref) {
             return read::get(engine, table, key, codec, default, awaitable);
         }
         (Call::Read { table, keys }, _) => return read::many(engine, table, keys, awaitable),
-        (Call::Open, Mode::Memory) => memory::open(engine),
-        (Call::Commit(commit), Mode::Memory) => memory::commit(engine, commit),
+        (Call::Open, Mode::Memory) => Ok(memory::open(engine)),
+        (Call::Commit(commit), Mode::Memory) => memory::commit(engine, &commit),
         (Call::Page(page), Mode::Memory) => rows::memory_page(engine, &page),
         (Call::Count { table }, Mode::Memory) => rows::memory_count(engine, table),
         (Call::Flush, Mode::Memory) => Ok(Ref::none()),
         (Call::Backup { .. }, Mode::Memory) => Err(memory::no_backup(py)),
-        (Call::Close, Mode::Memory) => memory::close(engine),
+        (Call::Close, Mode::Memory) => Ok(memory::close(engine)),
         (Call::Commit(commit), Mode::Lazy) => return lazy::commit(engine, commit, awaitable),
         (call, _) => return hand_to_thread(engine, call, awaitable),
     };

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ struct Inner {
 static DUE: AtomicBool = AtomicBool::new(false);
 /// Made once, and once more in a forked child: there the old one's lock may be held for ever.
 static HUB: AtomicPtr<Hub> = AtomicPtr::new(ptr::null_mut());
+static PROCESS: AtomicU8 = AtomicU8::new(0);
 /// Taken from the hub, not yet home.
 static COMING_HOME: GilCell<VecDeque<Finished>> = GilCell::new(VecDeque::new());
 
@@ -49,6 +50,11 @@ fn lock() -> MutexGuard<'static, Inner> {
     hub().inner.lock().unwrap_or_else(PoisonError::into_inner) // lists and numbers are whole after any panic
 }
 
+/// Moves in each forked child.
+pub fn process() -> u8 {
+    PROCESS.load(Ordering::Relaxed)
+}
+
 pub fn init() {
     HUB.store(Box::leak(Box::default()), Ordering::Release);
 }
@@ -56,6 +62,7 @@ pub fn init() {
 /// In a forked child: leave the parent's jobs, lock and loops alone.
 pub fn after_fork() {
     init();
+    PROCESS.fetch_add(1, Ordering::Relaxed);
     DUE.store(false, Ordering::Release);
     // SAFETY: GIL held. What waited is leaked: its memory may belong to threads that are not here.
     std::mem::forget(unsafe { std::mem::take(&mut *COMING_HOME.get()) });
@@ -73,7 +80,9 @@ pub fn deliver(finished: impl IntoIterator<Item = Finished>) {
     if wake_threads {
         hub().arrived.notify_all();
     }
-    wakes.iter().for_each(|wake| wake.signal());
+    for wake in wakes {
+        wake.signal();
+    }
 }
 
 #[inline(always)]

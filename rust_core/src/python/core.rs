@@ -5,7 +5,6 @@
 #![allow(unsafe_code)]
 
 use super::cache::{Cache, Entry, State};
-use super::errors;
 use super::flights::Flights;
 use super::gates::Gates;
 use super::job::Job;
@@ -14,7 +13,6 @@ use super::reference::Ref;
 use super::sorted::Sorted;
 use super::value::{self, Kind};
 use crate::engine::{self, Failure};
-use pyo3::prelude::*;
 use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,11 +158,11 @@ impl Core {
         self.generation
     }
 
-    /// Why no call can be made now; None: it can.
-    pub fn refusal(&self, py: Python<'_>) -> Option<PyErr> {
-        let (name, message) = match self.phase {
-            Phase::Open => return None,
+    /// Why a call cannot be made in this phase: the error's class and message.
+    pub fn refusal(&self) -> (&'static str, String) {
+        match self.phase {
             Phase::Fresh => ("StateError", format!("{} is not open yet", self.path)),
+            Phase::Open => ("StateError", format!("{} is open already", self.path)),
             Phase::Closing | Phase::Closed => ("ClosedError", format!("{} is closed", self.path)),
             Phase::Stopped => {
                 ("StateError", format!("{} has stopped after a failed sync: aopen() reopens it", self.path))
@@ -173,8 +171,7 @@ impl Core {
                 let message = "was opened before the fork: open a store of its own in the child";
                 ("ForkedError", format!("{} {message}", self.path))
             }
-        };
-        Some(errors::named(py, name, &message))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::cache::{Cache, Limits};
 use super::call::{Call, Page, submit};
 use super::completion;
 use super::core::{Core, Mode, Options, Phase, Unsaved};
+use super::flights::Flights;
 use super::gates::Gates;
 use super::gil_cell::GilCell;
 use super::job::{Change, Commit, Finished, Job};
@@ -110,7 +111,7 @@ fn core(opening: &Bound<'_, PyAny>, id: u64) -> PyResult<Core> {
         phase: Phase::Fresh,
         engine: (mode != Mode::Memory).then(file),
         cache: Cache::new(limits),
-        flights: Default::default(),
+        flights: Flights::default(),
         tables: Vec::new(),
         gates: Gates::default(),
         sorted: None,
@@ -184,7 +185,8 @@ impl Engine {
 
     #[pyo3(signature = (changes, *, old = false))]
     fn commit<'py>(slf: &Bound<'py, Self>, changes: &Bound<'py, PyAny>, old: bool) -> Op<'py> {
-        let changes = changes.try_iter()?.map(|change| parse::change(slf, &change?)).collect::<PyResult<Vec<Change>>>()?;
+        let changes =
+            changes.try_iter()?.map(|change| parse::change(slf, &change?)).collect::<PyResult<Vec<Change>>>()?;
         submit(slf, Call::Commit(Commit { changes, wants_old: old, tells: true }))
     }
 
@@ -238,8 +240,10 @@ impl Engine {
         writer_fault: Option<(u64, String)>,
         commit_after: Option<usize>,
     ) -> PyResult<()> {
-        let fault = |given: Option<(u64, String)>| given.map(|(n, kind)| Ok::<_, PyErr>((n, parse::fault(&kind)?))).transpose();
-        let seconds = |given| Duration::try_from_secs_f64(given).map_err(|error| PyValueError::new_err(error.to_string()));
+        let fault =
+            |given: Option<(u64, String)>| given.map(|(n, kind)| Ok::<_, PyErr>((n, parse::fault(&kind)?))).transpose();
+        let seconds =
+            |given| Duration::try_from_secs_f64(given).map_err(|error| PyValueError::new_err(error.to_string()));
         let switches = engine::Switches {
             seed,
             reader_delay: seconds(reader_delay_s)?,
@@ -248,8 +252,12 @@ impl Engine {
             writer_fault: fault(writer_fault)?,
             commit_after,
         };
-        let file = slf.get().core(slf.py()).engine.clone();
-        file.ok_or_else(|| errors::named(slf.py(), "ConfigError", "persist_mode='memory' has no threads"))?.inject(switches);
+        let core = slf.get().core(slf.py());
+        let is_for_reader = !switches.reader_delay.is_zero() || switches.reader_fault.is_some();
+        core.inline_pause = if is_for_reader { u32::MAX } else { 0 };
+        let file = core.engine.clone();
+        file.ok_or_else(|| errors::named(slf.py(), "ConfigError", "persist_mode='memory' has no threads"))?
+            .inject(switches);
         Ok(())
     }
 

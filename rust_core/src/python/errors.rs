@@ -24,8 +24,9 @@ pub fn exception(py: Python<'_>, failure: &Failure) -> PyErr {
         Class::State => "StateError",
         Class::Closed => "ClosedError",
     };
-    let applied = is_storage_error(failure.class).then_some(failure.applied);
-    make(py, name, &failure.message, applied).unwrap_or_else(|error| error)
+    let named = PyDict::new(py);
+    let set = if is_storage_error(failure.class) { named.set_item("applied", failure.applied) } else { Ok(()) };
+    set.and_then(|()| make(py, name, &failure.message, &named)).unwrap_or_else(|error| error)
 }
 
 fn is_storage_error(class: Class) -> bool {
@@ -34,14 +35,10 @@ fn is_storage_error(class: Class) -> bool {
 
 /// An error of the package that no failure of the engine causes.
 pub fn named(py: Python<'_>, name: &str, message: &str) -> PyErr {
-    make(py, name, message, None).unwrap_or_else(|error| error)
+    make(py, name, message, &PyDict::new(py)).unwrap_or_else(|error| error)
 }
 
-fn make(py: Python<'_>, name: &str, message: &str, applied: Option<Option<bool>>) -> PyResult<PyErr> {
+fn make(py: Python<'_>, name: &str, message: &str, named: &Bound<'_, PyDict>) -> PyResult<PyErr> {
     let class = py.import("asyncdictsqlite.errors")?.getattr(name)?;
-    let named = PyDict::new(py);
-    if let Some(applied) = applied {
-        named.set_item("applied", applied)?;
-    }
-    Ok(PyErr::from_value(class.call((message,), Some(&named))?))
+    Ok(PyErr::from_value(class.call((message,), Some(named))?))
 }

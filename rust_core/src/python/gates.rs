@@ -20,7 +20,7 @@ pub struct Parked {
 
 #[derive(Default)]
 pub struct Gates {
-    gates: KeyMap<VecDeque<u64>>,
+    queues: KeyMap<VecDeque<u64>>,
     parked: HashMap<u64, Parked>,
     last: u64,
     pub line: VecDeque<(Call, Ref)>,
@@ -37,7 +37,7 @@ impl Gates {
     }
 
     pub fn are_gated(&self, keys: &[(u32, OwnedKey)]) -> bool {
-        !self.gates.is_empty() && keys.iter().any(|(table, key)| self.gates.get(*table, key).is_some())
+        !self.queues.is_empty() && keys.iter().any(|(table, key)| self.queues.get(*table, key).is_some())
     }
 
     /// Park a call; returns its number, and whether nothing is before it.
@@ -47,7 +47,7 @@ impl Gates {
         let mut waits_for = 0;
         let mut own = Vec::with_capacity(keys.len());
         for (table, key) in keys {
-            let queue = self.gates.get_or_default(table, &key);
+            let queue = self.queues.get_or_default(table, &key);
             if queue.back() == Some(&number) {
                 continue; // a key given twice
             }
@@ -75,11 +75,11 @@ impl Gates {
     pub fn open(&mut self, keys: &[(u32, OwnedKey)]) -> (Vec<u64>, Vec<OwnedKey>) {
         let (mut ready, mut released) = (Vec::new(), Vec::new());
         for (table, key) in keys {
-            let Some(queue) = self.gates.get_mut(*table, key) else { continue };
+            let Some(queue) = self.queues.get_mut(*table, key) else { continue };
             queue.pop_front();
             let next = queue.front().copied();
             if next.is_none() {
-                released.extend(self.gates.remove(*table, key).map(|(key, _)| key));
+                released.extend(self.queues.remove(*table, key).map(|(key, _)| key));
             }
             let Some((number, parked)) = next.and_then(|number| Some((number, self.parked.get_mut(&number)?))) else {
                 continue;

@@ -40,6 +40,6 @@ pub unsafe fn make(
         slots: slots.as_mut_ptr(),
     };
     // SAFETY: the spec is read during the call only; what it points to is the caller's word.
-    let made = unsafe { ffi::PyType_FromSpecWithBases(&mut spec, bases) };
+    let made = unsafe { ffi::PyType_FromSpecWithBases(&raw mut spec, bases) };
     if made.is_null() { Err(PyErr::fetch(py)) } else { Ok(made.cast()) }
 }

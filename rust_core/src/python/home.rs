@@ -15,8 +15,8 @@ pub fn take_in(py: Python<'_>, content: Content, outcome: Outcome) {
     let engine = &engine::bound(py, &engine);
     let result = match (work, outcome) {
         (Work::Read(read), outcome) => return read_home(engine, read, &awaitable, outcome),
-        (Work::Queue(changes), outcome) => return queue_home(engine, &changes, outcome),
-        (Work::Commit(commit), outcome) => commit_home(engine, commit, outcome),
+        (Work::Queue(changes), outcome) => return queue_home(engine, &changes, &outcome),
+        (Work::Commit(commit), outcome) => commit_home(engine, &commit, outcome),
         (Work::Open, Ok(Answer::Opened(tables))) => open_home(engine, &tables),
         (Work::Scan, Ok(Answer::Rows(found))) => rows::of_file(py, &found),
         (Work::Count, Ok(Answer::Count(count))) => Ok(Ref::of_int(py, count)),
@@ -137,7 +137,9 @@ fn answer(engine: &Bound<'_, Engine>, read: Read, awaitable: &Ref, encoded: Vec<
         },
         Asker::Many { list, holes } => {
             for (index, item) in holes.into_iter().zip(encoded) {
-                item.into_iter().for_each(|item| read::fill(&list.bind(py), index, item));
+                if let Some(item) = item {
+                    read::fill(&list.bind(py), index, item);
+                }
             }
             Ok(list)
         }
@@ -167,20 +169,20 @@ fn fail(engine: &Bound<'_, Engine>, read: &Read, awaitable: &Ref, error: Option<
 
 // ---- writes --------------------------------------------------------------------------------------------------------
 
-fn queue_home(engine: &Bound<'_, Engine>, changes: &[Change], outcome: Outcome) {
+fn queue_home(engine: &Bound<'_, Engine>, changes: &[Change], outcome: &Outcome) {
     let epoch = match outcome {
-        Ok(Answer::Flushed { epoch, .. }) => Some(epoch),
+        Ok(Answer::Flushed { epoch, .. }) => Some(*epoch),
         _ => None,
     };
     lazy::flushed(engine, changes, epoch);
 }
 
-fn commit_home(engine: &Bound<'_, Engine>, commit: Commit, outcome: Outcome) -> PyResult<Ref> {
+fn commit_home(engine: &Bound<'_, Engine>, commit: &Commit, outcome: Outcome) -> PyResult<Ref> {
     let py = engine.py();
     let (was, epoch) = match outcome {
         Ok(Answer::Committed { was, epoch }) => (was, epoch),
         Ok(_) => return Err(PyRuntimeError::new_err("the engine gave an answer of another kind")),
-        Err(failure) => return Err(errors::exception(py, &with_key(failure, &commit))),
+        Err(failure) => return Err(errors::exception(py, &with_key(failure, commit))),
     };
     let core = engine.get().core(py);
     for (change, was) in commit.changes.iter().zip(&was) {
@@ -239,4 +241,3 @@ fn with_key(failure: Failure, commit: &Commit) -> Failure {
         _ => failure,
     }
 }
-

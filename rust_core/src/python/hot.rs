@@ -97,9 +97,11 @@ fn finish(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> *mut PyObject {
 
 #[cold]
 #[inline(never)]
-unsafe fn aget_slow<'py>(py: Python<'py>, this: *mut PyObject, arguments: Arguments) -> PyResult<Bound<'py, PyAny>> {
+unsafe fn aget_slow(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> PyResult<Bound<'_, PyAny>> {
     let [key, default] = parse(py, "aget", AGET, 1, arguments)?;
-    let (Some(key), default) = (key, default.unwrap_or_else(|| Ref::none())) else { return unopened(py, this, "aget", arguments) };
+    let (Some(key), default) = (key, default.unwrap_or_else(Ref::none)) else {
+        return unopened(py, this, "aget", arguments);
+    };
     if store(py, &this).view(py).is_none() {
         return unopened(py, this, "aget", arguments);
     }
@@ -127,7 +129,7 @@ unsafe fn unopened<'py>(
     this.call_method1("_unopened", (name, positional, keywords))
 }
 
-unsafe fn put<'py>(py: Python<'py>, this: *mut PyObject, arguments: Arguments) -> PyResult<Bound<'py, PyAny>> {
+unsafe fn put(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> PyResult<Bound<'_, PyAny>> {
     let [Some(key), Some(value)] = parse(py, "aset", ASET, 2, arguments)? else {
         return unopened(py, this, "aset", arguments);
     };
@@ -169,7 +171,12 @@ fn put_change<'py>(engine: &Bound<'py, Engine>, change: Change) -> PyResult<Boun
         engine.get().sweep(py);
         return done(py);
     }
-    if core.mode == Mode::Lazy && core.direct && core.flush_failure.is_none() && !lazy::might_fill(core, &change) {
+    if core.mode == Mode::Lazy
+        && core.direct
+        && !core.options.readonly
+        && core.flush_failure.is_none()
+        && !lazy::might_fill(core, &change)
+    {
         let change = lazy::remember(core, change);
         lazy::queue_up(engine, vec![change], &Ref::none());
         engine.get().sweep(py);
@@ -195,12 +202,10 @@ fn encode(py: Python<'_>, kind: Kind, codec: &Ref, most: usize, value: &Ref) -> 
         };
         (may_stay, encoded.filter(|encoded| value::content(encoded.as_ptr()).len() <= most))
     };
-    let encoded = match encoded {
-        Some(encoded) => encoded,
-        None => {
-            let encoded = codec.bind(py).call_method1("encode", (value.bind(py),))?;
-            encoded.cast_into_exact::<PyBytes>()?.into()
-        }
-    };
-    Ok((may_stay.then(|| value.clone()), encoded))
+    let object = may_stay.then(|| value.clone());
+    if let Some(encoded) = encoded {
+        return Ok((object, encoded));
+    }
+    let encoded = codec.bind(py).call_method1("encode", (value.bind(py),))?;
+    Ok((object, encoded.cast_into_exact::<PyBytes>()?.into()))
 }

@@ -46,11 +46,19 @@ pub struct Read {
 
 /// Whom a cold read is for.
 pub enum Asker {
-    Get { codec: Ref, default: Ref },
+    Get {
+        codec: Ref,
+        default: Ref,
+    },
     /// The list of results and the indexes of what was cold.
-    Many { list: Ref, holes: Vec<usize> },
+    Many {
+        list: Ref,
+        holes: Vec<usize>,
+    },
     /// A lazy call that must know before it can decide.
-    Parked { call: u64 },
+    Parked {
+        call: u64,
+    },
 }
 
 pub struct Commit {

@@ -68,13 +68,15 @@ impl OwnedKey {
             return Err(PyTypeError::new_err(format!("key must be str, not {}: {shown}", kind.name()?)));
         };
         // SAFETY: a str; FromObject makes an exact one of a subclass.
-        let exact: Bound<'_, PyAny> = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyUnicode_FromObject(text.as_ptr()))? };
+        let exact: Bound<'_, PyAny> =
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyUnicode_FromObject(text.as_ptr()))? };
         let Ok(utf8) = utf8(&exact) else {
             let message = format!("key {} holds a lone surrogate, which UTF-8 cannot encode", shown(text)?);
             return Err(errors::named(py, "KeyEncodingError", &message));
         };
         if utf8.len() > MOST_BYTES {
-            let message = format!("key {}... is {} bytes long in UTF-8: at most {MOST_BYTES}", shown(text)?, utf8.len());
+            let message =
+                format!("key {}... is {} bytes long in UTF-8: at most {MOST_BYTES}", shown(text)?, utf8.len());
             return Err(errors::named(py, "KeyTooLongError", &message));
         }
         let hash = exact.hash()?;
@@ -96,7 +98,11 @@ pub fn utf8(text: &Bound<'_, PyAny>) -> PyResult<*const [u8]> {
     let mut size = 0;
     // SAFETY: GIL held; a live object.
     let data = unsafe { ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size) };
-    if data.is_null() { Err(PyErr::fetch(text.py())) } else { Ok(ptr::slice_from_raw_parts(data.cast(), size as usize)) }
+    if data.is_null() {
+        Err(PyErr::fetch(text.py()))
+    } else {
+        Ok(ptr::slice_from_raw_parts(data.cast(), size as usize))
+    }
 }
 
 fn shown(text: &Bound<'_, PyString>) -> PyResult<String> {

@@ -37,13 +37,12 @@ impl<V> KeyMap<V> {
     }
 
     pub fn insert(&mut self, table: u32, key: &OwnedKey, value: V) {
-        match self.get_mut(table, key) {
-            Some(old) => *old = value,
-            None => {
-                let item = Item { table, key: key.clone(), value };
-                self.0.insert_unique(spread(key.hash, table), item, |item| spread(item.key.hash, item.table));
-            }
+        if let Some(old) = self.get_mut(table, key) {
+            *old = value;
+            return;
         }
+        let item = Item { table, key: key.clone(), value };
+        self.0.insert_unique(spread(key.hash, table), item, |item| spread(item.key.hash, item.table));
     }
 
     pub fn get_or_default(&mut self, table: u32, key: &OwnedKey) -> &mut V

@@ -1,14 +1,14 @@
 //! persist_mode="lazy": decided in memory, queued for the flush, in strict order per key.
 use super::cache::{Kept, State};
 use super::call::{Call, carry_out};
-use super::core::{Core, Mode, WaitsForRoom};
+use super::core::{Core, Mode, Phase, WaitsForRoom};
 use super::decide::{Homes, cold_keys, decide};
 use super::engine::Engine;
 use super::gates::Parked;
 use super::job::{Asker, Change, Commit, Job, Work, complete};
 use super::key::OwnedKey;
 use super::reference::Ref;
-use super::{read, result};
+use super::{errors, read, result};
 use crate::engine::Kind;
 use pyo3::prelude::*;
 
@@ -86,7 +86,9 @@ pub fn give_up(engine: &Bound<'_, Engine>, number: u64, error: PyErr) {
     let py = engine.py();
     let Some(parked) = engine.get().core(py).gates.take(number) else { return };
     complete(py, &parked.awaitable, Err(error));
-    open_gates(engine, &parked.keys).into_iter().for_each(|number| attempt(engine, number));
+    for number in open_gates(engine, &parked.keys) {
+        attempt(engine, number);
+    }
     move_line(engine);
 }
 
@@ -131,9 +133,12 @@ fn move_line(engine: &Bound<'_, Engine>) {
             break;
         }
         let Some((call, awaitable)) = core.gates.line.pop_front() else { break };
-        match engine.get().core(py).refusal(py) {
-            Some(error) => complete(py, &awaitable, Err(error)),
-            None => place(engine, call, awaitable),
+        let core = engine.get().core(py);
+        if core.phase == Phase::Open {
+            place(engine, call, awaitable);
+        } else {
+            let (name, message) = core.refusal();
+            complete(py, &awaitable, Err(errors::named(py, name, &message)));
         }
     }
     let core = engine.get().core(py);

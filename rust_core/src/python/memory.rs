@@ -10,28 +10,28 @@ use crate::engine::Kind;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-pub fn open(engine: &Bound<'_, Engine>) -> PyResult<Ref> {
+pub fn open(engine: &Bound<'_, Engine>) -> Ref {
     let core = engine.get().core(engine.py());
     core.phase = Phase::Open;
     core.settle();
-    Ok(PyDict::new(engine.py()).into())
+    PyDict::new(engine.py()).into()
 }
 
-pub fn close(engine: &Bound<'_, Engine>) -> PyResult<Ref> {
+pub fn close(engine: &Bound<'_, Engine>) -> Ref {
     let core = engine.get().core(engine.py());
     core.phase = Phase::Closed;
     core.settle();
     core.cache.clear();
     core.sorted = None;
     engine.get().sweep(engine.py());
-    Ok(Ref::none())
+    Ref::none()
 }
 
 pub fn no_backup(py: Python<'_>) -> PyErr {
     errors::named(py, "ConfigError", "persist_mode='memory' has no file to back up: iterate over items() instead")
 }
 
-pub fn commit(engine: &Bound<'_, Engine>, commit: Commit) -> PyResult<Ref> {
+pub fn commit(engine: &Bound<'_, Engine>, commit: &Commit) -> PyResult<Ref> {
     let py = engine.py();
     let core = engine.get().core(py);
     let decision = decide(core, &commit.changes, &Homes::default(), commit.wants_old);

@@ -43,8 +43,20 @@ const ASET_DOC: &str = "Set a key; the value is encoded, and so snapshotted, at 
     StorageError: the write did not apply (`applied` False) or nobody knows (None).";
 
 static METHODS: [Description; 4] = [
-    Description { name: "aget", doc: AGET_DOC, parameters: "key, default=None", function: hot::aget, is_coroutine_function: true },
-    Description { name: "aset", doc: ASET_DOC, parameters: "key, value", function: hot::aset, is_coroutine_function: true },
+    Description {
+        name: "aget",
+        doc: AGET_DOC,
+        parameters: "key, default=None",
+        function: hot::aget,
+        is_coroutine_function: true,
+    },
+    Description {
+        name: "aset",
+        doc: ASET_DOC,
+        parameters: "key, value",
+        function: hot::aset,
+        is_coroutine_function: true,
+    },
     Description {
         name: "get",
         doc: "Return the value of a key, or the default; see `aget`.",
@@ -52,7 +64,13 @@ static METHODS: [Description; 4] = [
         function: hot::get,
         is_coroutine_function: false,
     },
-    Description { name: "set", doc: "Set a key; see `aset`.", parameters: "key, value", function: hot::set, is_coroutine_function: false },
+    Description {
+        name: "set",
+        doc: "Set a key; see `aset`.",
+        parameters: "key, value",
+        function: hot::set,
+        is_coroutine_function: false,
+    },
 ];
 
 #[repr(C)]
@@ -139,6 +157,12 @@ unsafe extern "C" fn bind(method: *mut PyObject, this: *mut PyObject, _: *mut Py
     (*bound).this = this;
     ffi::PyObject_GC_Track(bound.cast());
     bound.cast()
+}
+
+/// `__get__` of one that is bound: it stays so, as Python's own do. By having it, `inspect.isroutine` knows it.
+unsafe extern "C" fn stay_bound(bound: *mut PyObject, _: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    ffi::Py_INCREF(bound);
+    bound
 }
 
 // ---- life ----------------------------------------------------------------------------------------------------------
@@ -351,12 +375,15 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
         let bound_slots = vec![
             slot(ffi::Py_tp_dealloc, dealloc_bound as *mut c_void),
             slot(ffi::Py_tp_traverse, traverse_bound as *mut c_void),
+            slot(ffi::Py_tp_descr_get, stay_bound as *mut c_void),
             slot(ffi::Py_tp_richcompare, compare as *mut c_void),
             slot(ffi::Py_tp_hash, hash as *mut c_void),
         ];
         let descriptor = ffi::Py_TPFLAGS_METHOD_DESCRIPTOR;
-        let method = make_type(py, c"asyncdictsqlite._rust.Method", size_of::<Method>(), descriptor, false, method_slots)?;
-        let bound = make_type(py, c"asyncdictsqlite._rust.BoundMethod", size_of::<BoundMethod>(), 0, true, bound_slots)?;
+        let method =
+            make_type(py, c"asyncdictsqlite._rust.Method", size_of::<Method>(), descriptor, false, method_slots)?;
+        let bound =
+            make_type(py, c"asyncdictsqlite._rust.BoundMethod", size_of::<BoundMethod>(), 0, true, bound_slots)?;
         *TYPES.get() = Types { bound, store: class.as_type_ptr() };
         for description in &METHODS {
             class.setattr(description.name, new_method(py, method, description)?)?;

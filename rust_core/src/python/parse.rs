@@ -39,8 +39,7 @@ fn bytes(given: &Bound<'_, PyAny>) -> PyResult<Option<Ref>> {
 }
 
 fn kind(number: u8) -> PyResult<Kind> {
-    let kinds =
-        [Kind::Put, Kind::PutIfAbsent, Kind::PutIfEqual, Kind::Delete, Kind::Clear, Kind::Create, Kind::Drop];
+    let kinds = [Kind::Put, Kind::PutIfAbsent, Kind::PutIfEqual, Kind::Delete, Kind::Clear, Kind::Create, Kind::Drop];
     let unknown = || PyValueError::new_err(format!("{number} is no kind of a change"));
     kinds.into_iter().find(|kind| *kind as u8 == number).ok_or_else(unknown)
 }

@@ -96,7 +96,8 @@ fn meta_page(engine: &Bound<'_, Engine>, page: &Page) -> PyResult<Ref> {
     let (start, end) = (text(&page.start.object)?, page.end.as_ref().map(|end| text(&end.object)).transpose()?);
     let core = engine.get().core(py);
     let known = core.tables.iter().filter_map(|table| Some((table.name.to_string(), table.storage_mode.clone()?)));
-    let mut rows: Vec<_> = known.filter(|(name, _)| *name >= start && end.as_ref().is_none_or(|end| name < end)).collect();
+    let mut rows: Vec<_> =
+        known.filter(|(name, _)| *name >= start && end.as_ref().is_none_or(|end| name < end)).collect();
     rows.sort_unstable();
     if page.reverse {
         rows.reverse();

@@ -186,7 +186,5 @@ pub fn copy(data: &[u8]) -> Option<Ref> {
 #[inline(always)]
 pub unsafe fn content<'a>(object: *mut PyObject) -> &'a [u8] {
     // SAFETY: as stated: a bytes object never changes.
-    unsafe {
-        std::slice::from_raw_parts(ffi::PyBytes_AS_STRING(object).cast(), ffi::PyBytes_Size(object) as usize)
-    }
+    unsafe { std::slice::from_raw_parts(ffi::PyBytes_AS_STRING(object).cast(), ffi::PyBytes_Size(object) as usize) }
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pathlib
 from typing import Any, Dict, List, Tuple
 
 from ... import (
@@ -259,12 +258,3 @@ async def bad_options(bench: Bench) -> None:
         with raises(TypeError):
             AsyncDictSQLite("x", backend=bench.backend, **wrong)  # type: ignore[arg-type]
     equal(list(bench.directory.iterdir()), [])
-
-
-@check("1.7", "1.6")
-async def what_comes_later_says_so(bench: Bench) -> None:
-    """A storage mode or backend that comes later is a ConfigError that says so, and no file is made."""
-    if "jsonb" not in bench.storage_modes:
-        with raises(ConfigError, "jsonb"):
-            bench.open(storage_mode="jsonb")
-    equal(list(pathlib.Path(bench.directory).iterdir()), [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, Dict, List
 
 from ... import FlushFailedError
@@ -91,11 +92,39 @@ async def lazy_waits_at_the_limit(bench: Bench) -> None:
         equal(await again.alen(), 300)
 
 
+@check("3.19", "3.18", "3.3", needs=_FAULTS)
+async def a_failed_flush_makes_no_room(bench: Bench) -> None:
+    """What a failed flush kept still counts at the limit: no write beyond it is acknowledged before a flush applied."""
+    db = await bench.open(persist_mode="lazy", flush_interval=60.0, max_unsaved=10).aopen()
+    await db.aset("first", 1)
+    await db.aflush()
+    bench.inject(db, writer_fault=(1, "full"))
+    before = db.stats()["commits"]
+    writes = [asyncio.ensure_future(db.aset(f"k{i:03}", i)) for i in range(100)]
+    most = 0
+    while db.stats()["commits"] == before:
+        acknowledged = sum(write.done() and write.exception() is None for write in writes)
+        if db.stats()["commits"] == before:
+            most = max(most, acknowledged)
+        await asyncio.sleep(0.001)
+    assert 0 < most <= 20, f"{most} acknowledged before a flush applied"
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    lost = [f"k{i:03}" for i, result in enumerate(results) if result is not None]
+    equal({type(result) for result in results} - {type(None)} - {FlushFailedError}, set())
+    with contextlib.suppress(FlushFailedError):  # told once, if no write was told
+        await db.aflush()
+    await db.aflush()
+    equal(await db.alen(), 101 - len(lost))
+
+
 @check("3.19", needs=_LAZY)
 async def overwrites_count_at_the_limit(bench: Bench) -> None:
     """One key written again and again stays within the limit of unsaved operations, and the last value wins."""
     db = bench.open(persist_mode="lazy", max_unsaved=5, flush_interval=60.0)
+    await db.aset("k", 0)
+    before = db.stats()["commits"]
     await asyncio.gather(*(db.aset("k", i) for i in range(100)))
+    await until(lambda: db.stats()["commits"] > before)
     for i in range(100):
         db.set("j", i)
     equal(await db.abatch_get(["k", "j"]), [99, 99])

@@ -13,7 +13,7 @@ from ...protocol import Capability
 from ..check import Bench, check
 from ..expect import equal, on_threads
 
-_EXAMPLES, _STEPS = 8, 25
+_EXAMPLES, _STEPS = 10, 30
 _KEYS = ["", "\0", "a", "aa", "b", "ü", "\uffff", "😀"]
 _VALUES: Dict[str, List[Any]] = {
     "pickle": [None, 0, "x", (1, 2), [1, [2]], {"a": {1, 2}}, b"b"],

@@ -25,6 +25,7 @@ async def order_is_the_order_of_the_calls(bench: Bench) -> None:
         wanted = [1, 1, 1, False, None, 3, 4, None, 2, 7, None, 8, True, None]
         equal(await asyncio.gather(*calls), wanted)
         same(await db.aget("k"), 9)
+        equal(dict(db.items()), {"k": 9})
 
 
 @check("1.68", needs=_HELD)

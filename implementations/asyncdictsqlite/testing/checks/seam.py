@@ -44,6 +44,11 @@ async def a_commit_tells_what_it_met(bench: Bench) -> None:
             equal([one.old for one in was], [b"1", None, b"4", None, b"2", None, None])
             equal(dict(db.items()), {"a": b"3", "b": b"7", "c": b"4", "d": b"6"})
             equal(await db.abatch_get(["a", "b", "c", "d"]), [b"3", b"7", b"4", b"6"])
+            was = await _commit(
+                db, _change(Kind.CLEAR), _change(Kind.PUT_IF_ABSENT, "a", b"8"), _change(Kind.DELETE, "b")
+            )
+            equal(was[1:], [Was(False), Was(False)])
+            equal((dict(db.items()), await db.abatch_get(["a", "b"])), ({"a": b"8"}, [b"8", None]))
 
 
 @check("1.72", "1.18")

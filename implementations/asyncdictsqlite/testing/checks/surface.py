@@ -148,7 +148,8 @@ async def old_names(bench: Bench) -> None:
             await db.set_async("k", 1)
             same(await db.get_async("k"), 1)
             same(await db.get_async("missing", 2), 2)
-        equal([one.category for one in caught], [DeprecationWarning] * 3)
+        caught = [one for one in caught if issubclass(one.category, DeprecationWarning)]
+        equal(len(caught), 3)
         assert "aset" in str(caught[0].message), "the warning must name aset"
         assert all(one.filename == __file__ for one in caught), "the warning must point at the caller"
 

@@ -10,9 +10,10 @@ import enum
 import fractions
 import pathlib
 import uuid
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 from ... import AsyncDictSQLite, InvalidValueError, StorageModeMismatchError, ValueEncodingError
+from ...protocol import Capability
 from ..check import Bench, check
 from ..expect import equal, faces, raises, same
 
@@ -234,14 +235,44 @@ async def subclasses_in_json_and_bytes(bench: Bench) -> None:
                 assert type(inner) in (int, str, bytes), f"{value!r} came back as {type(inner).__name__}"
 
 
+def _json_stores(bench: Bench, **options: Any) -> Iterator[AsyncDictSQLite]:
+    for storage_mode in ("json", "jsonb"):
+        yield from bench.stores(storage_mode=storage_mode, table_name=storage_mode, **options)
+
+
 @check("2.10", "2.1")
 async def json_tuples_are_lists(bench: Bench) -> None:
     """json: tuples come back as lists, from memory, too."""
-    for db in bench.stores(storage_mode="json"):
+    for db in _json_stores(bench):
         await db.aset("k", (1, (2, {"a": ()})))
         for _ in range(2):
             same(await db.aget("k"), [1, [2, {"a": []}]])
         same(await db.asetdefault("new", (1,)), [1])
+
+
+_JSONB: Dict[str, Any] = {
+    "00": None, "01": True, "02": False, "1330": 0, "332d3132": -12, "35312e35": 1.5, "07": "", "1761": "a", "0b": [],
+    "0c": {}, "4b13311332": [1, 2], "4c17611331": {"a": 1}, "37e4b8ad": "\u4e2d", "c70c" + "78" * 12: "x" * 12,
+    "d70100" + "78" * 256: "x" * 256,
+}  # fmt: skip
+
+_HEX = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+for value, kind in db.execute("SELECT value, typeof(value) FROM main ORDER BY key"):
+    print(value.hex(), kind)
+"""
+
+
+@check("2.18", "2.13", "7.2", needs={Capability.WRITETHROUGH, Capability.FORMAT_V1})
+async def jsonb_is_the_format_of_sqlite(bench: Bench) -> None:
+    """jsonb: the stored bytes are those of SQLite's JSONB page: type and size in the head, numbers as text."""
+    async with bench.open(storage_mode="jsonb") as db:
+        await db.abatch_set({f"k{i:02}": value for i, value in enumerate(_JSONB.values())})
+    child = bench.child(_HEX, bench.path())
+    equal(child.stdout.splitlines(), [f"{data} blob" for data in _JSONB])
+    with raises(StorageModeMismatchError, "jsonb"):
+        await bench.open(storage_mode="json").aget("k00")
 
 
 @check("2.11", "3.20", "6.3")
@@ -254,7 +285,7 @@ async def json_refuses_what_json_cannot_hold(bench: Bench) -> None:
         bytearray(), dt.datetime(2024, 1, 1), dt.date(2024, 1, 1), Point(1), 1j, decimal.Decimal(1), object(), range(3),
         loop,
     ]  # fmt: skip
-    for db in bench.stores(storage_mode="json"):
+    for db in _json_stores(bench):
         await db.aset("k", "old")
         for value in wrong:
             for nested in (value, [value], {"a": {"b": value}}):
@@ -276,7 +307,7 @@ async def json_limits(bench: Bench) -> None:
     deeper = [[[[[[deep]]]]]] * 1
     for _ in range(100_000):
         deeper = [deeper]
-    for db in bench.stores(storage_mode="json", capacity=1):
+    for db in _json_stores(bench, capacity=1):
         for value in (10**4299, -(10**4299) - 7, deep, {"a": deep[0]}):
             await db.aset("k", value)
             await db.aset("other", 1)

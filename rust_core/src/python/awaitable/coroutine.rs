@@ -1,9 +1,8 @@
 //! The Coroutine face, and the two ways to look at it without a loop: `done` and `wait`.
 use super::iterate::{iternext, raise_failure};
-use super::{Awaitable, PENDING, READY, new_reference};
+use super::{Awaitable, PENDING, READY, look, new_reference};
 use crate::python::completion;
 use pyo3::ffi::{self, PyObject};
-use pyo3::prelude::*;
 use std::ptr;
 
 pub unsafe extern "C" fn send(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
@@ -15,11 +14,7 @@ pub unsafe extern "C" fn send(object: *mut PyObject, _: *mut PyObject) -> *mut P
 }
 
 /// `throw(exception)` or the older `throw(type, value, traceback)`
-pub unsafe extern "C" fn throw(
-    _: *mut PyObject,
-    args: *mut *mut PyObject,
-    count: ffi::Py_ssize_t,
-) -> *mut PyObject {
+pub unsafe extern "C" fn throw(_: *mut PyObject, args: *mut *mut PyObject, count: ffi::Py_ssize_t) -> *mut PyObject {
     if !(1..=3).contains(&count) {
         ffi::PyErr_SetString(ffi::PyExc_TypeError, c"throw(exception)".as_ptr());
     } else if ffi::PyExceptionInstance_Check(*args) != 0 {
@@ -38,7 +33,7 @@ pub unsafe extern "C" fn close(_: *mut PyObject, _: *mut PyObject) -> *mut PyObj
 pub unsafe extern "C" fn done(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     let this: *mut Awaitable = object.cast();
     if (*this).state == PENDING {
-        completion::drain(Python::assume_attached());
+        look(this);
     }
     ffi::PyBool_FromLong(((*this).state != PENDING).into())
 }
@@ -46,10 +41,11 @@ pub unsafe extern "C" fn done(object: *mut PyObject, _: *mut PyObject) -> *mut P
 /// Block this thread, not the interpreter, until it is finished.
 pub unsafe extern "C" fn wait(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     let this: *mut Awaitable = object.cast();
-    let py = Python::assume_attached();
-    while (*this).state == PENDING {
+    loop {
         let seen = completion::deliveries();
-        completion::drain(py);
+        if (*this).state == PENDING {
+            look(this);
+        }
         if (*this).state != PENDING {
             break;
         }

@@ -113,12 +113,12 @@ pub unsafe extern "C" fn add_done_callback(
     names: *mut PyObject,
 ) -> *mut PyObject {
     let this: *mut Awaitable = object.cast();
-    let named = types::count_names(names);
-    if count != 1 || named > 1 {
+    let keywords = types::count_names(names);
+    if count != 1 || keywords > 1 {
         ffi::PyErr_SetString(ffi::PyExc_TypeError, c"add_done_callback(fn, *, context=None)".as_ptr());
         return ptr::null_mut();
     }
-    let context = match named {
+    let context = match keywords {
         1 if *args.add(1) != ffi::Py_None() => Ref::new(*args.add(1)),
         _ => Ref::own(ffi::PyContext_CopyCurrent()),
     };
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn add_done_callback(
 
 pub unsafe extern "C" fn remove_done_callback(object: *mut PyObject, function: *mut PyObject) -> *mut PyObject {
     let this: *mut Awaitable = object.cast();
-    let (mut removed, mut index) = (0, 0);
+    let (mut count, mut index) = (0, 0);
     while let Some(candidate) = (*this).waiting.as_ref().and_then(|waiting| waiting.callbacks.get(index)) {
         let candidate = candidate.function.clone(); // comparing may run Python code, which may change the list
         match ffi::PyObject_RichCompareBool(candidate.as_ptr(), function, ffi::Py_EQ) {
@@ -153,13 +153,13 @@ pub unsafe extern "C" fn remove_done_callback(object: *mut PyObject, function: *
                 let Some(waiting) = (*this).waiting.as_mut() else { break };
                 if waiting.callbacks.get(index).is_some_and(|found| found.function.as_ptr() == candidate.as_ptr()) {
                     drop(waiting.callbacks.remove(index));
-                    removed += 1;
+                    count += 1;
                 }
             }
             _ => return ptr::null_mut(),
         }
     }
-    ffi::PyLong_FromLong(removed)
+    ffi::PyLong_FromLong(count)
 }
 
 /// `cancel(msg=None)`: only the waiting is given up, never the work.

@@ -1,8 +1,6 @@
 //! The iterator face: what `await` itself uses.
-use super::{Awaitable, FAILED, GLOBALS, PENDING, READY, bind, new_reference};
-use crate::python::completion;
+use super::{Awaitable, FAILED, GLOBALS, PENDING, READY, bind, look, new_reference};
 use pyo3::ffi::{self, PyObject};
-use pyo3::prelude::*;
 use std::{mem, ptr};
 
 pub unsafe extern "C" fn itself(object: *mut PyObject) -> *mut PyObject {
@@ -52,7 +50,7 @@ enum Step {
 unsafe fn step(this: *mut Awaitable, result: &mut *mut PyObject) -> Step {
     *result = ptr::null_mut();
     if (*this).state == PENDING {
-        completion::drain(Python::assume_attached());
+        look(this);
     }
     match (*this).state {
         READY => {

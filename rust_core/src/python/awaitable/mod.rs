@@ -18,6 +18,7 @@ mod types;
 use super::channel::{self, Due};
 use super::gil_cell::GilCell;
 use super::reference::Ref;
+use super::{completion, errors};
 use free_list::FreeList;
 use pyo3::ffi::{self, PyObject, PyTypeObject};
 use pyo3::prelude::*;
@@ -40,6 +41,7 @@ struct Awaitable {
     state: u8,
     blocking: bool,
     failure_seen: bool,
+    process: u8, // `completion::process` when it was made
 }
 
 /// What only a pending one has. `channel` is set together with `event_loop`: the loop that first awaited it.
@@ -100,6 +102,7 @@ unsafe fn allocate(value: *mut PyObject, state: u8) -> *mut Awaitable {
         (*object).state = state;
         (*object).blocking = false;
         (*object).failure_seen = false;
+        (*object).process = 0;
     }
     object
 }
@@ -125,6 +128,7 @@ pub fn pending(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         if object.is_null() {
             return Err(PyErr::fetch(py));
         }
+        (*object).process = completion::process();
         (*object).waiting = Box::into_raw(Box::default());
         ffi::PyObject_GC_Track(object.cast());
         Ok(Bound::from_owned_ptr(py, object.cast()))
@@ -152,6 +156,17 @@ pub unsafe fn complete(py: Python<'_>, object: *mut PyObject, result: PyResult<R
         Some(Due { function: callback.function, context: callback.context, awaitable })
     });
     channel::hand_over(&channel, due);
+}
+
+/// Take in what is finished, to see whether this pending one is. In a forked child one of the parent's never will be.
+#[cold]
+unsafe fn look(this: *mut Awaitable) {
+    let py = Python::assume_attached();
+    completion::drain(py);
+    if (*this).state == PENDING && (*this).process != completion::process() {
+        let message = "the call was made before the fork: its result is the parent's";
+        complete(py, this.cast(), Err(errors::named(py, "ForkedError", message)));
+    }
 }
 
 /// The one way out of PENDING (invariants 2 and 3).

@@ -24,13 +24,13 @@ pub unsafe fn unseen_failure(this: *mut Awaitable) {
 
 fn report(event_loop: Option<&Bound<'_, PyAny>>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = exception.py();
-    if let Some(event_loop) = event_loop {
-        if !event_loop.call_method0("is_closed")?.is_truthy()? {
-            let context = PyDict::new(py);
-            context.set_item("message", MESSAGE)?;
-            context.set_item("exception", exception)?;
-            return event_loop.call_method1("call_exception_handler", (context,)).map(drop);
-        }
+    if let Some(event_loop) = event_loop
+        && !event_loop.call_method0("is_closed")?.is_truthy()?
+    {
+        let context = PyDict::new(py);
+        context.set_item("message", MESSAGE)?;
+        context.set_item("exception", exception)?;
+        return event_loop.call_method1("call_exception_handler", (context,)).map(drop);
     }
     let named = PyDict::new(py);
     named.set_item("exc_info", exception)?;

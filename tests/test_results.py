@@ -1,0 +1,52 @@
+"""Published numbers have records, and records have the command that made them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.measure.records import read
+from harness.measure.remote import ROOT
+from harness.report.checked import problems
+from harness.report.markdown import named, replaced
+
+RESULTS = ROOT / "results"
+RUNS = RESULTS / "runs"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_of_readme_are_what_their_records_give() -> None:
+    assert "table" in named(README), "README.md has no markers: <!-- harness:table --> ... <!-- /harness:table -->"
+    assert problems(README, RUNS) == []
+
+
+def test_a_number_without_a_record_is_seen() -> None:
+    page = replaced(README, "table", "| hit | 1 ns |\n")
+    assert problems(page, RUNS)[0].startswith("harness:table names no record")
+
+
+def test_a_number_that_the_record_does_not_give_is_seen() -> None:
+    changed = re.sub(r"(\d) ns", lambda found: f"{(int(found.group(1)) + 1) % 10} ns", README, count=1)
+    assert changed != README
+    assert "differs" in problems(changed, RUNS)[0]
+
+
+def test_a_record_that_is_not_there_is_seen(tmp_path: Path) -> None:
+    assert "not in results/runs" in problems(README, tmp_path)[0]
+
+
+@pytest.mark.parametrize("path", sorted(RUNS.glob("*.jsonl")), ids=lambda path: path.name)
+def test_the_list_names_the_command_of_each_record(path: Path) -> None:
+    command = read(path)[0]["command"]
+    page = (RESULTS / "README.md").read_text(encoding="utf-8")
+    assert f"| `runs/{path.name}` | `{command}` |" in page, "python -m harness report lists it"
+
+
+@pytest.mark.parametrize("path", sorted((RESULTS / "figures").glob("*.png")), ids=lambda path: path.name)
+def test_a_figure_comes_from_a_record(path: Path) -> None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        assert (RUNS / image.info["Source"]).exists()
