@@ -34,7 +34,15 @@ check() { # $1: a version, $2: an interpreter, $3: its environment's folder
 import sys, asyncdictsqlite
 sys.exit(not asyncdictsqlite.__file__.startswith(sys.prefix) and 'not the wheel: ' + asyncdictsqlite.__file__)"
     started=$(date +%s)
-    "$3/bin/python" -m pytest --quiet -p no:cacheprovider tests/test_conformance.py
+    for backend in threads rust; do # side by side: mostly they wait
+        "$3/bin/python" -m pytest --quiet -p no:cacheprovider -k "test_$backend" tests/test_conformance.py \
+            >"$3/$backend.log" 2>&1 &
+        eval "$backend=\$!"
+    done
+    for backend in threads rust; do
+        eval "wait \$$backend" || { cat "$3/$backend.log" && exit 1; }
+        tail -n 1 "$3/$backend.log"
+    done
     took=$(($(date +%s) - started))
     echo "python $1: passed in $took s"
     [ "$took" -le "$limit" ] || { echo "python $1: the suite may take $limit s" >&2 && exit 1; }

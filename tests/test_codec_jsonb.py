@@ -148,7 +148,7 @@ def test_of_duplicate_jsonb_keys_the_last_wins() -> None:
         b"\xd7\x01",
         b"\xe7\x00\x00",
         b"\xf7" + b"\xff" * 8,
-        b"\x2b\xc7\x01" + b"a",  # ends beyond the array
+        b"\x4b\x2b\xca\x01\x00",  # ends beyond the array that holds it
         b"\x1c\x00",  # an object of a key alone
         b"\x2c\x00\x00",  # a key that is no text
         b"\x3c\x1b\x00\x00",

@@ -609,6 +609,21 @@ def test_what_is_kept_of_an_atom_is_what_pickle_writes(make: Callable[..., Any],
     assert found == value
 
 
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 65535, 65536])
+@pytest.mark.parametrize("mode", ["pickle", "bytes"])
+def test_a_value_counts_alike_new_and_replaced(tmp_path: Path, mode: str, size: int) -> None:
+    engine = _rust.Engine(Opening(str(tmp_path), options(persist_mode="memory"), True, None))
+    engine.open().wait()
+    store, codec = _rust.Store(), make_codec(mode)
+    store._bind(engine, "t", codec)
+    for value in (b"x" * size, "x" * size)[: 1 if mode == "bytes" else 2]:
+        store.set("k", value)
+        assert engine.stats()["bytes"] == len(codec.encode(value)) + 1 + 120
+        store.set("k", b"")
+        store.set("k", value)
+        assert engine.stats()["bytes"] == len(codec.encode(value)) + 1 + 120
+
+
 def test_mutable_values_are_decoded_anew(make: Callable[..., Any]) -> None:
     store = _rust.Store()
     store._bind(make("pickle"), "t", make_codec("pickle"))
@@ -732,6 +747,17 @@ def test_a_cleared_table_is_empty_before_the_flush(make: Callable[..., Any]) -> 
     engine.commit([Change(Kind.PUT_IF_ABSENT, "t", "k1", b"1")]).wait()
     engine.flush().wait()
     assert engine.read("t", ["k1", "k2"]).wait() == [b"1", None]
+
+
+def test_a_big_flush_is_taken_in_bit_by_bit(make: Callable[..., Any]) -> None:
+    engine = make(persist_mode="lazy", flush_interval=0.001, capacity=1000)
+    for number in range(1000):
+        engine.commit([Change(Kind.PUT, "t", f"k{number}", b"")])
+    deadline = time.monotonic() + 10
+    while engine.stats()["unsaved"] and time.monotonic() < deadline:
+        time.sleep(0.001)
+    engine.flush().wait()
+    assert engine.read("t", ["k0", "k999"]).wait() == [b"", b""]
 
 
 def test_one_popper_wins_a_cold_key(make: Callable[..., Any]) -> None:

@@ -7,7 +7,18 @@ from typing import Dict, Tuple
 
 from harness.contenders.contender import Contender
 
-_FILES = ("control", "adsq", "dictsqlite_2", "sqlite3_plain", "aiosqlite_plain", "diskcache_store")
+_FILES = (
+    "control",
+    "adsq",
+    "dictsqlite_2",
+    "sqlite3_plain",
+    "aiosqlite_plain",
+    "diskcache_store",
+    "sqlitedict_store",
+    "lmdb_store",
+    "rocksdict_store",
+    "dbm_stdlib",
+)
 
 
 def _contenders(file: str) -> Tuple[Contender, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any, Dict, Mapping, Optional
+from importlib import metadata, util
+from typing import Any, ClassVar, Dict, Mapping, Optional
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 
@@ -23,6 +24,8 @@ class Backend(Contender):
     page = "README.md"
     face = Face.ASYNC
     configurations = _CONFIGURATIONS
+    small_cache: ClassVar[Mapping[str, Any]] = {"capacity": 64}
+    backend: ClassVar[str]
 
     def missing(self) -> Optional[str]:
         if super().missing() is None:
@@ -33,7 +36,7 @@ class Backend(Contender):
         from asyncdictsqlite import AsyncDictSQLite
 
         chosen = {"storage_mode": "bytes", **options}
-        store = AsyncDictSQLite(os.path.join(folder, "store.db"), backend=self.name, **chosen)
+        store = AsyncDictSQLite(os.path.join(folder, "store.db"), backend=self.backend, **chosen)
         await store.aopen()
         return store
 
@@ -48,7 +51,7 @@ class Backend(Contender):
 class Rust(Backend):
     """The extension, with its own SQLite."""
 
-    name = "rust"
+    name = backend = "rust"
     module = "asyncdictsqlite._rust"
 
     def versions(self) -> Dict[str, str]:
@@ -59,7 +62,7 @@ class Rust(Backend):
 class Threads(Backend):
     """The standard library's sqlite3 in threads."""
 
-    name = "threads"
+    name = backend = "threads"
     module = "asyncdictsqlite"
 
     def versions(self) -> Dict[str, str]:
@@ -68,4 +71,20 @@ class Threads(Backend):
         return {**super().versions(), "sqlite": sqlite3.sqlite_version}
 
 
-CONTENDERS = (Rust(), Threads())
+class Aiosqlite(Threads):
+    """The aiosqlite package for reads; its plain use by hand is the contender ``aiosqlite``."""
+
+    name = "aiosqlite-backend"
+    backend = "aiosqlite"
+    module = "asyncdictsqlite.backends.aiosqlite"
+
+    def missing(self) -> Optional[str]:
+        if util.find_spec("aiosqlite") is None:
+            return f"{self.name}: the package aiosqlite is not installed: python -m pip install aiosqlite"
+        return super().missing()
+
+    def versions(self) -> Dict[str, str]:
+        return {**super().versions(), "aiosqlite": metadata.version("aiosqlite")}
+
+
+CONTENDERS = (Rust(), Threads(), Aiosqlite())

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, AsyncIterator, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Contender, Face
-from harness.contenders.sqlite3_plain import CONFIGURATIONS, CREATE, GET, PUT
+from harness.contenders.sqlite3_plain import CONFIGURATIONS, CREATE, GET, ITEMS, PUT
 
 
 class Store:
@@ -33,6 +33,11 @@ class Store:
     async def abatch_set(self, items: Iterable[Tuple[str, bytes]]) -> None:
         await self.connection.executemany(PUT, items)
         await self.connection.commit()
+
+    async def aitems(self) -> AsyncIterator[Tuple[str, bytes]]:
+        async with self.connection.execute(ITEMS) as cursor:
+            async for row in cursor:
+                yield row
 
 
 class Aiosqlite(Contender):

@@ -39,6 +39,8 @@ class Contender:
         package: what pip installs; empty where the interpreter brings it.
         module: what must be there to import.
         page: where the configurations come from.
+        small_cache: options that leave its own cache about as much as SQLite has by default: for cold reads.
+        iterates: whether it can go through its entries without listing them all first.
     """
 
     name: ClassVar[str]
@@ -47,6 +49,8 @@ class Contender:
     page: ClassVar[str]
     face: ClassVar[Face]
     configurations: ClassVar[Mapping[str, Configuration]]
+    small_cache: ClassVar[Mapping[str, Any]] = {}
+    iterates: ClassVar[bool] = True
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Any:
         """Open the store on its own files in ``folder``."""

@@ -29,6 +29,8 @@ class DictSQLite(Contender):
         "lazy": Configuration(Durability.VOLATILE, {"persist_mode": "lazy"}),
         "memory": Configuration(Durability.VOLATILE, {"persist_mode": "memory"}),
     }
+    small_cache: ClassVar[Mapping[str, Any]] = {"capacity": 64}
+    iterates = False
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Any:
         from dictsqlite import AsyncDictSQLite

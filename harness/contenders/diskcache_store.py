@@ -7,7 +7,7 @@ database.
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, ClassVar, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 
@@ -29,6 +29,10 @@ class Store:
             for key, value in items:
                 self.cache.set(key, value)
 
+    def items(self) -> Iterator[Tuple[str, bytes]]:
+        for key in self.cache.iterkeys():
+            yield key, self.cache.get(key)
+
 
 class DiskCache(Contender):
     """A cache on disk with eviction."""
@@ -42,6 +46,7 @@ class DiskCache(Contender):
         "default": Configuration(Durability.KILL, {}),
         "full": Configuration(Durability.SYNCED, {"sqlite_synchronous": 2, "disk_min_file_size": 2**30}),
     }
+    small_cache: ClassVar[Mapping[str, Any]] = {"sqlite_cache_size": 500}  # pages: SQLite's own default
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Store:
         import diskcache

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Any, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, ClassVar, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 
 CREATE = "CREATE TABLE IF NOT EXISTS main (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL)"
+ITEMS = "SELECT key, value FROM main ORDER BY key"
 GET = "SELECT value FROM main WHERE key = ?"
 PUT = "INSERT INTO main VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 CONFIGURATIONS = {
@@ -40,6 +41,9 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         self.connection.executemany(PUT, items)
         self.connection.execute("COMMIT")
+
+    def items(self) -> Iterator[Tuple[str, bytes]]:
+        return self.connection.execute(ITEMS)
 
 
 class Sqlite3(Contender):

@@ -14,7 +14,8 @@ from typing import Any, Callable, Dict, List
 from harness.contenders.contender import Face
 from harness.measure.case import Case
 from harness.measure.counters import difference, process_counters
-from harness.workloads.workload import Items
+from harness.measure.doors import Doors
+from harness.workloads.workload import Items, Start
 
 
 @dataclass
@@ -59,27 +60,46 @@ class Bench:
         self.loop = asyncio.new_event_loop()
 
     def open(self, case: Case, folder: str) -> Opened:
-        """Open the store in an empty folder, write the workload's entries, read one back."""
+        """Open the store in an empty folder, write the workload's entries, read one back; leave it as it starts."""
         entries = case.workload.entries(case.params)
         store = self.loop.run_until_complete(case.contender.open(folder, case.all_options))
         self._fill(case.contender.face, store, entries)
+        store = self._started(case, store, folder)
         size = sum(len(value) for _, value in entries)
         return Opened(case, store, case.workload.state(case.params), _body(case), len(entries), size)
 
     def block(self, opened: Opened, n: int) -> Block:
         """Time ``n`` operations; what they read is made before the clock starts."""
-        opened.case.workload.refill(opened.state, n)
+        self.refill(opened, n)
         before = self._counters(opened)
-        ns = self.loop.run_until_complete(self._timed(opened, n))
+        ns = self.run(opened, n)
         return Block(n, ns, difference(self._counters(opened), before))
 
+    def refill(self, opened: Opened, n: int) -> None:
+        """Make what the next ``n`` operations use up."""
+        opened.case.workload.refill(opened.state, n)
+
+    def run(self, opened: Opened, n: int) -> int:
+        """Do ``n`` operations; return their nanoseconds."""
+        return self.loop.run_until_complete(self._timed(opened, n))
+
     def close(self, opened: Opened) -> None:
-        """Close the store."""
+        """Close the store, if it is open."""
+        if isinstance(opened.store, Doors):
+            return
         self.loop.run_until_complete(opened.case.contender.close(opened.store))
 
     def read(self, face: Face, store: Any, keys: List[str]) -> List[Any]:
         """Read keys one by one, None for a missing one."""
         return self.loop.run_until_complete(_read(face, store, keys))
+
+    def _started(self, case: Case, store: Any, folder: str) -> Any:
+        if case.workload.start is Start.FILLED:
+            return store
+        self.loop.run_until_complete(case.contender.close(store))
+        if case.workload.start is Start.CLOSED:
+            return Doors(case.contender, folder, case.all_options)
+        return self.loop.run_until_complete(case.contender.open(folder, case.all_options))
 
     def _fill(self, face: Face, store: Any, entries: Items) -> None:
         if entries:
@@ -98,7 +118,8 @@ class Bench:
 
     @staticmethod
     def _counters(opened: Opened) -> Dict[str, int]:
-        return {**process_counters(), **opened.case.contender.counters(opened.store)}
+        own = {} if isinstance(opened.store, Doors) else opened.case.contender.counters(opened.store)
+        return {**process_counters(), **own}
 
 
 async def _fill(face: Face, store: Any, entries: Items) -> None:

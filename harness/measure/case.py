@@ -8,6 +8,7 @@ from typing import Any, Dict, Mapping
 from harness.contenders import CONTENDERS
 from harness.contenders.contender import Configuration, Contender, Durability
 from harness.workloads import WORKLOADS, Params, Workload
+from harness.workloads.workload import Start
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Case:
 
     @property
     def all_options(self) -> Dict[str, Any]:
-        return {**self.configuration.options, **self.options}
+        cache = self.contender.small_cache if self.workload.start is Start.REOPENED else {}
+        return {**self.configuration.options, **cache, **self.options}
 
     @property
     def label(self) -> str:

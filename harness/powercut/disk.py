@@ -18,7 +18,8 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
 from harness.powercut.trace import CREATE, RENAME, SYNC, SYNCED, TRUNCATE, UNLINK, WRITE, Event
 
 SECTOR = 512
-POLICIES = ("nothing", "all", "prefix", "subset", "torn", "files")
+KILL = "all"  # nothing that was written is lost: what a process that is killed leaves
+POLICIES = ("nothing", KILL, "prefix", "subset", "torn", "files")
 
 
 class Change(NamedTuple):
@@ -93,6 +94,16 @@ class Disk:
                 handler(self, number, event)
         self.position = position
 
+    def live(self) -> Dict[str, bytes]:
+        """Return the files as the running process sees them."""
+        contents = {}
+        for name, file in self._names.items():
+            content = bytearray(file.durable)
+            for change in file.pending:
+                apply(content, change)
+            contents[name] = bytes(content)
+        return contents
+
     # ---- events ----------------------------------------------------------------------------------------
 
     def _create(self, number: int, event: Event) -> None:
@@ -146,19 +157,26 @@ class Disk:
     def cut(self, policy: str, chance: random.Random) -> State:
         """Return what a power cut leaves now, by one of `POLICIES`."""
         share = chance.random()
+        last = self._instant(chance) if policy == "prefix" else 0
         names = dict(self._durable)
-        for name in self._kept_names(policy, chance, share):
+        for name in self._kept_names(policy, chance, share, last):
             _apply_name(names, name)
-        last = chance.randint(0, self.position) if policy == "prefix" else 0
         return State(
             policy, {name: (file, _kept(file.pending, policy, chance, share, last)) for name, file in names.items()}
         )
 
-    def _kept_names(self, policy: str, chance: random.Random, share: float) -> List[Name]:
+    def _instant(self, chance: random.Random) -> int:
+        """Return the number of one of the pending changes, or what comes after them all."""
+        numbers = {change.number for file in self._names.values() for change in file.pending}
+        return chance.choice([*sorted(numbers | {name.number for name in self._pending}), self.position])
+
+    def _kept_names(self, policy: str, chance: random.Random, share: float, last: int) -> List[Name]:
         if policy == "nothing":
             return []
         if policy == "all":
             return self._pending
+        if policy == "prefix":
+            return [name for name in self._pending if name.number < last]
         if self._strict:
             return [name for name in self._pending if chance.random() < share]
         return self._pending[: chance.randint(0, len(self._pending))]

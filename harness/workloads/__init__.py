@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict
 
-from harness.workloads import batch, corpus, micro, writers
+from harness.workloads import batch, cold, corpus, micro, whole, writers, ycsb
 from harness.workloads.workload import Params, Workload
 
 WORKLOADS: Dict[str, Workload] = {
@@ -18,6 +18,12 @@ WORKLOADS: Dict[str, Workload] = {
         batch.READS_BATCH,
         corpus.FILES_READ,
         corpus.FILES_WRITTEN,
+        cold.COLD_READS,
+        cold.COLD_GATHERS,
+        ycsb.YCSB_A,
+        ycsb.YCSB_C,
+        whole.ITERATION,
+        whole.OPENING,
     )
 }
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Any, Callable, Coroutine, List, Optional, Tuple
 
 Items = List[Tuple[str, bytes]]
 AsyncBody = Callable[[Any, Any, int], Coroutine[Any, Any, None]]
 SyncBody = Callable[[Any, Any, int], None]
+
+
+class Start(enum.Enum):
+    """How the body finds the store that was filled."""
+
+    FILLED = "as filling it left it"
+    REOPENED = "opened anew, its own cache small"
+    CLOSED = "closed: the body opens it"
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Workload:
         sync_body: its twin over ``get set batch_get batch_set``, in-thread; tasks take turns there.
         control_body: its twin over the coroutines of a bare dict, where that makes sense.
         writes: what it does must outlive a crash as the store promises.
+        start: how the body finds the store.
     """
 
     name: str
@@ -58,3 +68,4 @@ class Workload:
     refill: Callable[[Any, int], None] = _nothing
     step: Callable[[Params], int] = _one
     writes: bool = False
+    start: Start = Start.FILLED

@@ -201,7 +201,11 @@ def _wake(futures: List[asyncio.Future[None]]) -> None:
 def _report(error: BaseException, loop: Optional[asyncio.AbstractEventLoop]) -> None:
     message = "asyncdictsqlite: exception was never retrieved"
     if loop is not None and not loop.is_closed():
-        loop.call_exception_handler({"message": message, "exception": error})
+        context = {"message": message, "exception": error}
+        if loop.is_running():  # perhaps in another thread; and this one may hold a lock: the collector runs anywhere
+            loop.call_soon_threadsafe(loop.call_exception_handler, context)
+        else:
+            loop.call_exception_handler(context)
     else:
         logging.getLogger("asyncio").error(message, exc_info=error)
 

@@ -44,6 +44,9 @@ _memories: Set[OpenFile] = set()
 _inherited: Set[Identity] = set()  # open in the parent when this process was forked
 _hooks: Set[str] = set()
 
+starting: Set[threading.Event] = set()  # one of each view that opens; set when its parked calls are handed over
+_identifying = threading.Lock()  # a file just created is closed before anybody opens it: that close drops locks
+
 
 class OpenFile:
     """A file (or a memory) that this process has open, with its one engine.
@@ -66,8 +69,9 @@ class OpenFile:
         self.bound: weakref.WeakSet[Any] = weakref.WeakSet()  # the views to tell of a fork or a new engine
         self.ready = threading.Event()
         self.error: Optional[BaseException] = None
-        self.closed = threading.Event()
+        self.closed = threading.Event()  # replaced where a failed close leaves it open
         self.closing = False
+        self._reopening = threading.Lock()  # for threads that may block
         self._side_lock: Optional[SideLock] = None
         self._last_words: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
@@ -99,12 +103,13 @@ class OpenFile:
 
     def reopen(self) -> None:
         """Replace an engine that a failed sync has stopped; its views go on with the new one."""
-        if self.engine.stats()["state"] != "stopped":
-            return
-        self.engine.close().wait()
-        self._start_engine()
-        for view in list(self.bound):
-            view._rebind(self.engine)
+        with self._reopening:
+            if self.closing or self.closed.is_set() or self.engine.stats()["state"] == "open":
+                return
+            self.engine.close().wait()
+            self._start_engine()
+            for view in members(self.bound):
+                view._rebind(self.engine)
 
     def serve(self) -> None:
         """Wait for what is to be done when the engine ends; the opener's thread stays for it."""
@@ -122,21 +127,39 @@ class OpenFile:
             try:
                 closing.wait()
             except FlushFailedError as error:
-                with _lock:
-                    self.closing = False
-                    self.stores += 1
-                revive()
+                self._stay_open(revive)
                 done.fail(error)
                 self.serve()
             except BaseException as error:
-                self._forget()
+                self._end()
                 done.fail(error)
             else:
-                self._forget()
+                self._end()
                 done.finish(None)
 
         self._last_words.put(finish)
         return done
+
+    def _stay_open(self, revive: Callable[[], None]) -> None:
+        with _lock:
+            self.stores += 1
+        revive()
+        with _lock:
+            self.closing = not self.stores
+            settled, self.closed = self.closed, threading.Event()
+        settled.set()  # who waited for the end may join
+
+    def _end(self) -> None:
+        """Close what a failed sync has stopped, or a reopening under way has made; then let others in."""
+        try:
+            with self._reopening:
+                self.engine.close().wait()
+        finally:
+            self._forget()
+
+    def pending(self) -> threading.Event:
+        """Return what to wait for before the file can be joined; under the lock."""
+        return self.closed if self.closing else self.ready
 
     def close_now(self) -> None:
         """Close at the end of the process, on the calling thread."""
@@ -176,20 +199,23 @@ def acquire(path: str, options: EngineOptions, factory: EngineFactory) -> Tuple[
     if options.persist_mode == "memory":
         return _open_memory(path, options, factory), True
     while True:
-        identity = _identify(path, options)
+        with _identifying:
+            identity = _identify(path, options)
         with _lock:
             if identity in _inherited:
                 raise ForkedError(f"{path} was open in the parent process at the fork: open it before any use there")
             file = _open.get(identity)
             if file is None:
-                file = _open[identity] = OpenFile(path, options, factory)
+                # SQLite names the WAL after the real path, and so must the side lock be.
+                file = _open[identity] = OpenFile(os.path.realpath(path), options, factory)
                 file.identity, file.stores = identity, 1
                 break
             if not file.closing and file.ready.is_set() and file.error is None:
                 _agree(file, options)
                 file.stores += 1
                 return file, False
-        (file.closed if file.closing else file.ready).wait()
+            pending = file.pending()
+        pending.wait()
     try:
         file.start()
     except BaseException as error:
@@ -217,6 +243,21 @@ def _open_memory(path: str, options: EngineOptions, factory: EngineFactory) -> O
     with _lock:
         _memories.add(file)
     return file
+
+
+def give_back(file: OpenFile) -> None:
+    """Give back one of two holds of a store."""
+    with _lock:
+        file.stores -= 1
+
+
+def members(views: weakref.WeakSet[Any]) -> List[Any]:
+    """List a weak set to which other threads add."""
+    while True:
+        try:
+            return list(views)
+        except RuntimeError:  # it grew meanwhile
+            continue
 
 
 def _agree(file: OpenFile, options: EngineOptions) -> None:
@@ -341,12 +382,12 @@ def _paths_of(database: Any) -> List[str]:
 
 def _abandon_all() -> None:
     """In a forked child: every file is the parent's; nothing is closed here."""
-    global _lock
+    global _lock, _identifying
     _lock = threading.Lock()
+    _identifying = threading.Lock()
+    starting.clear()
     _inherited.update(_open)
     for file in [*_open.values(), *_memories]:
-        for view in list(file.bound):
-            view._after_fork()
         engine = getattr(file, "engine", None)
         if engine is not None and hasattr(engine, "abandon"):
             engine.abandon()
@@ -361,16 +402,24 @@ os.register_at_fork(after_in_child=_abandon_all)
 
 
 def _close_all() -> None:
+    for handed_over in list(starting):
+        handed_over.wait()
+    warned = []
     for file in [*_open.values(), *_memories]:
-        if not file.ready.is_set() or file.error is not None or file.closing:
+        with _lock:
+            pending = file.pending()
+        pending.wait()
+        if file.error is not None or file.closed.is_set():
             continue
-        warnings.warn(f"{file.path}: store was never closed", ResourceWarning, stacklevel=1)
+        warned.append(f"{file.path}: store was never closed")
         try:
             file.close_now()
         except StateError:
             continue
         except Exception as error:
-            warnings.warn(f"{file.path}: {error}", ResourceWarning, stacklevel=1)
+            warned.append(f"{file.path}: {error}")
+    for message in warned:  # last: a warning may be an error
+        warnings.warn(message, ResourceWarning, stacklevel=1)
 
 
 def library_versions() -> Mapping[str, str]:

@@ -488,7 +488,7 @@ class AsyncDictSQLite(View):
         return self._commit([change], value, old=True)
 
     def _commit(self, changes: List[Change], result: Callable[[List[Was]], T], *, old: bool = False) -> AnyOp[T]:
-        if self._is_mode_known:
+        if not any(isinstance(change.value, _Snapshot) for change in changes):
             return Mapped(self._do(lambda engine: engine.commit(changes, old=old)), result)
         # The view opens first, and then knows how to encode.
         return Mapped(self._do(lambda engine: engine.commit(list(map(self._encoded, changes)), old=old)), result)
@@ -543,7 +543,7 @@ class AsyncDictSQLite(View):
             file = self._source.file
             if file is not None and not file.readonly:
                 file.tables.pop(name, None)
-                for view in [view for view in file.bound if view._table == name]:
+                for view in [view for view in (self, *opening.members(file.bound)) if view._table == name]:
                     view._shut(f"was dropped by adrop_table({name!r})")
             return engine.commit([Change(Kind.DROP, name)])
 

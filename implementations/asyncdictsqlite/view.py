@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import warnings
 import weakref
@@ -18,6 +20,11 @@ from .protocol import Op as AnyOp
 T = TypeVar("T")
 Self = TypeVar("Self", bound="View")
 
+CLOSED = "is closed"
+CLOSED_WITH_STORE = "is closed, with its store"
+
+_sources: weakref.WeakSet[Source] = weakref.WeakSet()
+
 SQLITE_MAX_VALUE = 10**9 - 2**17  # a row of SQLite holds at most 10**9 bytes, its key included
 
 
@@ -30,9 +37,12 @@ class Source:
         self.factory = factory
         self.reason = reason  # why `options.exclusive` is what it is
         self.file: Optional[opening.OpenFile] = None
+        self.used = False  # whether a view has come to use the file
         self.closed = False
         self.views: weakref.WeakSet[View] = weakref.WeakSet()
         self._lock = threading.Lock()  # for opener threads only: held while the file opens
+
+        _sources.add(self)
 
     def open(self) -> Tuple[opening.OpenFile, bool]:
         """Return the open file, and whether this call made its engine; blocks."""
@@ -40,12 +50,27 @@ class Source:
             if self.file is not None:
                 return self.file, False
             file, fresh = opening.acquire(self.path, self.options, self.factory)
-            self.file = file
+            if self.file is file:  # a close that failed has kept it meanwhile
+                opening.give_back(file)
+            self.file, self.used = file, False
             return file, fresh
 
+    def give_up(self) -> None:
+        """Let go of a file that no view came to use: a store whose open failed holds nothing."""
+        with self._lock:
+            if self.used or any(view._opening for view in opening.members(self.views)):
+                return
+            file, self.file = self.file, None
+        if file is not None:
+            opening.release(file, lambda: None)
+
     def after_fork(self) -> None:
-        """Forget a lock that a thread of the parent may hold."""
+        """In a forked child: what was in use is the parent's, and its threads may have held the locks."""
         self._lock = threading.Lock()
+        views = opening.members(self.views)
+        in_use = self.file is not None or any(view._opening for view in views)
+        for view in views:
+            view._after_fork(in_use)
 
     def __del__(self) -> None:
         if self.file is not None and not self.file.closed.is_set():
@@ -94,7 +119,7 @@ class View:
 
     def _open(self: Self) -> AnyOp[Self]:
         engine = self._engine
-        if engine is not None and engine.stats()["state"] == "stopped":
+        if engine is not None and engine.stats()["state"] != "open":
             return Mapped(_in_thread(self._reopen), lambda _: self)
         with self._lock:
             if self._is_root:
@@ -113,11 +138,13 @@ class View:
             self._check_usable()
             engine = self._engine
             if engine is None:
+                if not self._opening:
+                    handed_over = threading.Event()
+                    _thread(_open_then_serve, [self], handed_over)
+                    opening.starting.add(handed_over)
+                    self._opening = True
                 parked: Parked[T] = Parked(call)
                 self._parked.append(parked)
-                if not self._opening:
-                    self._opening = True
-                    _thread(_open_then_serve, [self])
                 return parked
         return call(engine)
 
@@ -125,7 +152,7 @@ class View:
         if self._forked:
             raise ForkedError(f"{self._source.path} was opened before the fork: open a store of its own in the child")
         if self._closed is not None or self._source.closed:
-            why = self._closed or "is closed, with its store"
+            why = self._closed or CLOSED_WITH_STORE
             raise ClosedError(f"{self._source.path}, table {self._table!r}: {why}")
 
     def _open_and_replay(self) -> Optional[opening.OpenFile]:
@@ -142,6 +169,7 @@ class View:
         except BaseException as error:
             with self._lock:
                 parked, self._parked, self._opening = self._parked, [], False
+            self._source.give_up()
             for one in parked:
                 one.fail(error)
         return file if fresh else None
@@ -193,6 +221,7 @@ class View:
     # ---- binding ---------------------------------------------------------------------------------------
 
     def _attach(self, file: opening.OpenFile) -> None:
+        self._source.used = True
         file.bound.add(self)
         self._bind(file.engine, self._table, self._codec)
         self._engine = file.engine
@@ -214,12 +243,12 @@ class View:
                 self._bind(engine, self._table, self._codec)
                 self._engine = engine
 
-    def _after_fork(self) -> None:
-        """In a forked child: this view is the parent's."""
+    def _after_fork(self, in_use: bool) -> None:
+        """In a forked child: a view of what was in use is the parent's."""
         self._lock = threading.Lock()
-        self._source.after_fork()
-        self._forked = True
-        self._detach()
+        if in_use:
+            self._forked = True
+            self._detach()
 
     def _reopen(self) -> None:
         if self._source.file is not None:
@@ -242,45 +271,54 @@ class View:
 
     def _close(self) -> AnyOp[None]:
         with self._lock:
-            if self._closed is not None or self._forked:
+            # A root whose table was dropped has yet to close its source.
+            if self._forked or self._closed == CLOSED or (self._closed is not None and not self._is_root):
                 return Op.of(None)
-            self._closed = "is closed"
-            if self._opening:
-                parked: Parked[None] = Parked(self._finish_close)
-                self._parked.append(parked)
-                return parked
-            engine = self._engine
-            self._detach()
-        return self._finish_close(engine)
+            self._closed = CLOSED
+            used = self._engine is not None or self._opening
+        self._source.closed = self._source.closed or self._is_root
+        views = opening.members(self._source.views) if self._is_root else [self]
+        earlier = [calls for calls in (view._shut(CLOSED_WITH_STORE) for view in views) if calls is not None]
+        if earlier:
+            return _in_thread(lambda: self._release_after(earlier, used))
+        return self._release(used)
 
-    def _finish_close(self, engine: Optional[Engine]) -> AnyOp[None]:
+    def _shut(self, why: str) -> Optional[Parked[None]]:
+        """Close for itself only; while it opens, return an op that ends once its parked calls are handed over."""
+        with self._lock:
+            if self._closed is None:
+                self._closed = why
+            self._detach()
+            if not self._opening:
+                return None
+            handed_over: Parked[None] = Parked(lambda engine: Op.of(None))
+            self._parked.append(handed_over)
+            return handed_over
+
+    def _release_after(self, earlier: List[Parked[None]], used: bool) -> None:
+        for calls in earlier:
+            with contextlib.suppress(Exception):  # the open failed: its callers know
+                calls.wait()
+        self._release(used).wait()
+
+    def _release(self, used: bool) -> AnyOp[None]:
         source = self._source
         if not self._is_root:
-            return engine.flush() if engine is not None else Op.of(None)
-        source.closed = True
-        shut = [view for view in source.views if view._shut("is closed, with its store")]
+            return source.file.engine.flush() if used and source.file is not None else Op.of(None)
         file, source.file = source.file, None
         if file is None:
             return Op.of(None)
-        return opening.release(file, lambda: self._revive(file, [self, *shut]))
+        return opening.release(file, lambda: self._revive(file))
 
-    def _shut(self, why: str) -> bool:
-        """Close for itself only; tell whether it was open."""
-        with self._lock:
-            was_open = self._closed is None
-            if was_open:
-                self._closed = why
-            self._detach()
-        return was_open
-
-    def _revive(self, file: opening.OpenFile, views: List[View]) -> None:
+    def _revive(self, file: opening.OpenFile) -> None:
         """Open again what closed, since the engine did not."""
         self._source.file, self._source.closed = file, False
-        for view in views:
+        for view in opening.members(self._source.views):
             with view._lock:
-                view._closed = None
-                if not view._opening:
-                    view._attach(file)
+                if view is self or view._closed == CLOSED_WITH_STORE:
+                    view._closed = None
+                    if view in file.bound and not view._opening:  # the others have yet to open
+                        view._attach(file)
 
     def __enter__(self: Self) -> Self:
         return self.open()
@@ -304,12 +342,24 @@ def make_view_codec(storage_mode: str, options: ViewOptions) -> Codec:
     return make_codec(storage_mode, pickle_allow=options.pickle_allow, max_value_bytes=most)
 
 
+def _after_fork() -> None:
+    for source in opening.members(_sources):
+        source.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 def _thread(target: Callable[..., None], *args: Any) -> None:
     threading.Thread(target=target, args=args, name="asyncdictsqlite-opener", daemon=True).start()
 
 
-def _open_then_serve(views: List[View]) -> None:
-    file = views.pop()._open_and_replay()  # popped: this thread must not keep a forgotten store alive
+def _open_then_serve(views: List[View], handed_over: threading.Event) -> None:
+    try:
+        file = views.pop()._open_and_replay()  # popped: this thread must not keep a forgotten store alive
+    finally:
+        opening.starting.discard(handed_over)
+        handed_over.set()
     if file is not None:
         file.serve()
 

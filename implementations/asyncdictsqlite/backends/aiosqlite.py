@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import aiosqlite
 import aiosqlite.core
@@ -30,7 +30,7 @@ class AiosqliteReader:
     def __init__(self, opening: Opening, switches: Switches) -> None:
         self._switches = switches
         self._pool = Pool(opening, switches, 1)
-        self._tasks: Set[asyncio.Task[None]] = set()
+        self._under_way: Dict[asyncio.Task[None], Callable[[], None]] = {}
         self._awaited = self._plain = 0
         self._connection = _daemonic(aiosqlite.Connection(lambda: connect(opening), ROWS_PER_FETCH))
         try:
@@ -48,13 +48,18 @@ class AiosqliteReader:
             return None
         self._awaited += 1
         once = _Once(answer)
-        task = loop.create_task(self._fetch(queries, once))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
         def use_pool() -> None:
             self._pool.fetch(queries, once)
 
+        def ended(task: asyncio.Task[None]) -> None:
+            del self._under_way[task]
+            if task.cancelled():  # the loop ends early, perhaps before the task began: the read goes on without it
+                use_pool()
+
+        task = loop.create_task(self._fetch(queries, once))
+        self._under_way[task] = use_pool
+        task.add_done_callback(ended)
         return use_pool
 
     async def _fetch(self, queries: Sequence[Query], answer: _Once) -> None:
@@ -66,7 +71,7 @@ class AiosqliteReader:
         except Exception as error:
             await asyncio.sleep(0)  # an eager task starts inside of `fetch`, whose caller holds the engine's lock
             answer(None, error)
-        except BaseException:  # the loop ends early: the read goes on without it
+        except GeneratorExit:  # the loop was closed without a word
             self._pool.fetch(queries, answer)
             raise
         else:
@@ -95,7 +100,9 @@ class AiosqliteReader:
             await asyncio.sleep(delay_s)
 
     def close(self) -> None:
-        """Close both connections; on the writer's thread."""
+        """Close both connections; on the writer's thread. The pool answers what is under way."""
+        for use_pool in list(self._under_way.values()):
+            use_pool()
         self._pool.close()
         asyncio.run(self._connection.close())
 

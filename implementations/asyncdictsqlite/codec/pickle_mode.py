@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import io
 import pickle
 import sys
@@ -45,6 +46,8 @@ class PickleCodec:
             check_size(len(value), self._max_value_bytes)  # type: ignore[arg-type]
         try:
             data = pickle.dumps(value, PROTOCOL)
+            if _ENUMS_BY_NAME and b"getattr" in data:
+                data = _dumps_enums_by_value(value)
         except Exception as error:
             raise ValueEncodingError(
                 f"storage_mode='pickle' cannot pickle this {type(value).__name__}: {type(error).__name__}: {error}"
@@ -91,6 +94,27 @@ class PickleCodec:
             self._inspect(data)
         except ValueDecodingError as error:
             raise ValueEncodingError(f"storage_mode='pickle' could not read this value back: {error}") from error
+
+
+class _Probe(enum.Enum):
+    MEMBER = 1
+
+
+# Python 3.11.0 to 3.11.3 pickle an enum member as a getattr of its class; all others as a call with its value.
+_ENUMS_BY_NAME = _Probe.MEMBER.__reduce_ex__(PROTOCOL)[0] is getattr
+
+
+class _EnumsByValue(pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, enum.Enum) and type(value).__reduce_ex__ is enum.Enum.__reduce_ex__:
+            return type(value), (value.value,)
+        return NotImplemented
+
+
+def _dumps_enums_by_value(value: object) -> bytes:
+    stream = io.BytesIO()
+    _EnumsByValue(stream, PROTOCOL).dump(value)
+    return stream.getvalue()
 
 
 class _Reader(pickle.Unpickler):

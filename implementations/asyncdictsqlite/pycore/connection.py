@@ -19,7 +19,7 @@ def connect(opening: Opening, *, write: bool = False) -> sqlite3.Connection:
     uri = f"file:{urllib.parse.quote(opening.path)}?{mode}{vfs}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=0)
     try:
-        timeout_ms = int(opening.options.busy_timeout * 1000)
+        timeout_ms = min(int(opening.options.busy_timeout * 1000), 2**31 - 1)  # SQLite takes more for 0
         connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA cell_size_check=ON")

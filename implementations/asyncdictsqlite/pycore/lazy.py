@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter, deque
 from functools import partial
 from typing import Any, Callable, Deque, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ..errors import AsyncDictError, DurabilityUnknownError, FlushFailedError, StateError
+from ..errors import AsyncDictError, DurabilityUnknownError, FlushFailedError, SchemaMismatchError, StateError
 from ..op import Op
 from ..protocol import Change, Kind, Opening, Stats, Was
 from .cache import Key, size_of
 from .changes import CLEAR, DELETE, UPSERT, stored
 from .engine import FileEngine, MakeReader
+from .failures import NO_SUCH_TABLE, primary_code
 from .reader import Query, Rows
 from .writer import CHECKPOINT_PAGES
 
@@ -131,6 +133,10 @@ class LazyEngine(FileEngine):
                 return Op.failed(refusal)
             if any(change.kind in (Kind.CREATE, Kind.DROP) for change in changes):
                 return self._task(lambda: self._commit_schema(changes, old))
+            for table in {change.table for change in changes}:
+                if table not in self._writer.modes:  # no flush could save it
+                    message = f"{self._opening.path}: table {table!r} is not in the file (dropped?)"
+                    return Op.failed(SchemaMismatchError(f"{message}; nothing was applied"))
             keys = [(change.table, None if change.kind == Kind.CLEAR else change.key) for change in changes]
             home, cold = self._needed(changes, old)
             if not cold and not self._are_gated(keys):
@@ -265,6 +271,8 @@ class LazyEngine(FileEngine):
     # ---- flushing --------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
+        if self._retry_s > RETRY_S:  # a flush failed: it is tried again when its time has come
+            return
         options = self._opening.options
         if self._queued.reaches(options.max_unsaved, options.max_unsaved_bytes):
             self._set_alarm(0.0)
@@ -313,37 +321,39 @@ class LazyEngine(FileEngine):
             self._take_back()
             failed = FlushFailedError(f"{self._opening.path}: a flush failed and will be tried again: {error}")
             self._writer.last_error = str(failed)
-            self._settle(failed)
             raise failed from error
-        self._writer.wrote(len(unsaved) + len(masked))
+        self._writer.wrote(len(unsaved) + len(masked), self._flushing.size_bytes)
         self._retry_s = RETRY_S
         self._settle(None)
         self._writer.checkpoint(CHECKPOINT_PAGES)
 
     def _write(self, unsaved: Mapping[Key, _Unsaved], masked: Mapping[str, object]) -> None:
-        connection, modes = self._writer.connection, self._writer.modes
-        for table in masked:
-            if table in modes:
-                connection.execute(CLEAR.format(table))
-        puts: Dict[str, List[Tuple[str, Any]]] = {}
-        deletes: Dict[str, List[Tuple[str]]] = {}
+        modes = self._writer.modes
+        rows: Dict[str, List[Tuple[str, Optional[bytes]]]] = {table: [] for table in masked}
         for (table, key), entry in sorted(unsaved.items(), key=_in_key_order):
-            if table not in modes:  # dropped meanwhile
-                continue
-            if entry.value is None:
-                deletes.setdefault(table, []).append((key,))
-            else:
-                puts.setdefault(table, []).append((key, stored(modes, table, entry.value)))
-        for table, rows in puts.items():
-            connection.executemany(UPSERT.format(table), rows)
-        for table, keys in deletes.items():
-            connection.executemany(DELETE.format(table), keys)
+            rows.setdefault(table, []).append((key, entry.value))
+        for table in rows.keys() & modes.keys():  # the others were dropped meanwhile, with all their keys
+            try:
+                self._write_table(table, rows[table], clear=table in masked)
+            except sqlite3.OperationalError as error:
+                if primary_code(error) != NO_SUCH_TABLE:
+                    raise
+                del modes[table]  # another process dropped it
+
+    def _write_table(self, table: str, rows: Sequence[Tuple[str, Optional[bytes]]], *, clear: bool) -> None:
+        connection, modes = self._writer.connection, self._writer.modes
+        if clear:
+            connection.execute(CLEAR.format(table))
+        puts = [(key, stored(modes, table, value)) for key, value in rows if value is not None]
+        connection.executemany(UPSERT.format(table), puts)
+        connection.executemany(DELETE.format(table), [(key,) for key, value in rows if value is None])
 
     def _saved(self, unsaved: Mapping[Key, _Unsaved], masked: Mapping[str, object], epoch: int) -> None:
         """Move what was flushed to the cache; what was overwritten meanwhile stays unsaved. Under the lock."""
         for gated in self._gated:  # their cold reads may have missed this flush
-            gated.home.update((key, None) for key in gated.keys if key[0] in masked and key[1] is not None)
-            gated.home.update((key, unsaved[key].value) for key in gated.keys if key in unsaved)
+            for table, name in gated.keys:
+                if name is not None and ((table, name) in unsaved or table in masked):
+                    gated.home[table, name] = unsaved.get((table, name), _Unsaved(None)).value
         for key, entry in unsaved.items():
             if self._unsaved.get(key) is entry:
                 del self._unsaved[key]
@@ -354,12 +364,14 @@ class LazyEngine(FileEngine):
                 del self._masked[table]
 
     def _take_back(self) -> None:
+        """Count what was not flushed as queued again; who waits for room waits on."""
         with self._lock:
             self._queued.operations += self._flushing.operations
             self._queued.size_bytes += self._flushing.size_bytes
+            self._flushing = _Load()
 
     def _settle(self, error: Optional[Exception]) -> None:
-        """A flush is over: acknowledge, or fail, who waited for room."""
+        """A flush is over: acknowledge who waited for room, if there is some; after a failed sync fail them."""
         with self._lock:
             self._flushing = _Load()
             late, self._late = self._late, []

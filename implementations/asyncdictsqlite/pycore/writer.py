@@ -74,8 +74,8 @@ class Writer:
         self.last_error: Optional[str] = None
         self.modes: Dict[str, str] = {}
         self.commits = self.syncs = self.writes = self.checkpoints = 0
-        self._since_checkpoint = 0  # changes
-        self._frames_per_change = 1.0  # as the last checkpoint found
+        self._since_checkpoint = 0  # pages of changes
+        self._frames_per_page = 1.0  # as the last checkpoint found
 
     # ---- handing over; from any thread -----------------------------------------------------------------
 
@@ -194,7 +194,8 @@ class Writer:
             self._committed(calls, results, epoch)
 
         self.transaction(body, publish)
-        self.wrote(sum(len(call.changes) for call in calls))
+        sizes = [len(change.value or b"") for call in calls for change in call.changes]
+        self.wrote(len(sizes), sum(sizes))
         return results
 
     def _apply(self, calls: List[Call]) -> List[Union[List[Was], Exception]]:
@@ -340,17 +341,17 @@ class Writer:
     def _touch(self) -> None:
         self.connection.execute(f"PRAGMA user_version={schema.FORMAT}")
 
-    def wrote(self, changes: int) -> None:
-        """Count changes that were committed."""
+    def wrote(self, changes: int, size_bytes: int) -> None:
+        """Count changes that were committed, and the bytes of their values."""
         self.writes += changes
-        self._since_checkpoint += changes
+        self._since_checkpoint += changes + size_bytes // 4096
 
     def checkpoint(self, pages: int) -> None:
         """Write the WAL back if it has grown by about so many pages; readers that hold it back are not waited for.
 
-        The WAL file keeps its size when it starts anew, so that the changes since the last time are counted instead.
+        The WAL file keeps its size when it starts anew, so that what was written since the last time is counted.
         """
-        if self._since_checkpoint * self._frames_per_change < pages:
+        if self._since_checkpoint * self._frames_per_page < pages:
             return
         try:
             _, frames, _ = self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -358,7 +359,7 @@ class Writer:
             if primary_code(error) == 10:
                 self._failed(translate(error, self._opening.path, committing=True))
             return
-        self._frames_per_change = max(frames / self._since_checkpoint, 0.01)
+        self._frames_per_page = max(frames / self._since_checkpoint, 0.01)
         self._since_checkpoint = 0
         self.checkpoints += 1
         self.syncs += 2  # of the WAL and of the database

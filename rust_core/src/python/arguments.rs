@@ -29,6 +29,12 @@ impl Arguments {
         (self.count == 1 && self.names.is_null()).then(|| unsafe { *self.items })
     }
 
+    #[inline(always)]
+    pub fn has_no_names(&self) -> bool {
+        self.names.is_null()
+    }
+
+    #[inline(always)]
     pub fn positional(&self) -> &[*mut PyObject] {
         // SAFETY: by `new`.
         if self.count == 0 { &[] } else { unsafe { std::slice::from_raw_parts(self.items, self.count) } }

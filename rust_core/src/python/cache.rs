@@ -166,6 +166,20 @@ impl Cache {
         }
     }
 
+    /// Memory mode: give an entry another value, if there is one and no limit is in the way. Returns what is not needed.
+    #[inline(always)]
+    pub fn replace_in_place(&mut self, table: u32, key: &Key, kept: Kept) -> Result<Kept, Kept> {
+        let Some(slot) = self.slot_of(table, key) else { return Err(kept) };
+        let Some(entry) = self.slots[slot as usize].as_mut() else { return Err(kept) };
+        let bytes = self.bytes - entry.kept.size_bytes + kept.size_bytes;
+        if bytes > self.limits.bytes {
+            return Err(kept);
+        }
+        self.bytes = bytes;
+        entry.visit();
+        Ok(std::mem::replace(&mut entry.kept, kept))
+    }
+
     fn replace(&mut self, slot: u32, kept: Kept, state: State, epoch: u64, generation: u64) {
         let Some(entry) = self.slots[slot as usize].as_mut() else { return };
         self.bytes -= entry.bytes();

@@ -106,6 +106,9 @@ impl Channel {
         completion::drain(py);
         let result = self.run(py);
         self.set_running(false);
+        if completion::is_due() {
+            self.wake.signal(); // one entry takes in only so much
+        }
         result
     }
 

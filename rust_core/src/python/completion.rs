@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// How many changes that a lazy flush made durable one entry takes in.
+const SETTLED_AT_ONCE: usize = 64;
 /// How long a blocked thread may miss a signal (KeyboardInterrupt).
 const SIGNAL_CHECK: Duration = Duration::from_millis(100);
 
@@ -39,7 +41,13 @@ static DUE: AtomicBool = AtomicBool::new(false);
 static HUB: AtomicPtr<Hub> = AtomicPtr::new(ptr::null_mut());
 static PROCESS: AtomicU8 = AtomicU8::new(0);
 /// Taken from the hub, not yet home.
-static COMING_HOME: GilCell<VecDeque<Finished>> = GilCell::new(VecDeque::new());
+static WAITING: GilCell<Waiting> = GilCell::new(Waiting { coming: VecDeque::new(), settling: VecDeque::new() });
+
+struct Waiting {
+    coming: VecDeque<Finished>,
+    /// What a lazy flush made durable: nobody waits for it, so a hundred thousand do not hold up one entry.
+    settling: VecDeque<Finished>,
+}
 
 fn hub() -> &'static Hub {
     // SAFETY: null until `init`, which comes before all else; then always a leaked Hub.
@@ -64,8 +72,8 @@ pub fn after_fork() {
     init();
     PROCESS.fetch_add(1, Ordering::Relaxed);
     DUE.store(false, Ordering::Release);
-    // SAFETY: GIL held. What waited is leaked: its memory may belong to threads that are not here.
-    std::mem::forget(unsafe { std::mem::take(&mut *COMING_HOME.get()) });
+    // What waited is leaked: it is the parent's.
+    take(|waiting| std::mem::forget((std::mem::take(&mut waiting.coming), std::mem::take(&mut waiting.settling))));
 }
 
 /// Hand in what is finished, in the order in which it shall be taken in. For worker threads.
@@ -74,14 +82,13 @@ pub fn deliver(finished: impl IntoIterator<Item = Finished>) {
     inner.finished.extend(finished);
     inner.deliveries += 1;
     DUE.store(true, Ordering::SeqCst);
-    let wakes: Vec<_> = inner.loops.iter().filter(|wake| wake.has_sleepers()).cloned().collect();
-    let wake_threads = inner.sleeping_threads > 0;
-    drop(inner);
-    if wake_threads {
-        hub().arrived.notify_all();
-    }
-    for wake in wakes {
+    // With the lock, so that no thread holds the last reference of a descriptor whose loop is closed.
+    for wake in inner.loops.iter().filter(|wake| wake.has_sleepers()) {
         wake.signal();
+    }
+    if inner.sleeping_threads > 0 {
+        drop(inner);
+        hub().arrived.notify_all();
     }
 }
 
@@ -102,11 +109,14 @@ pub fn drain(py: Python<'_>) {
 #[inline(never)]
 fn drain_all(py: Python<'_>) {
     while refill() {
-        // SAFETY: GIL held; the borrow ends before the job comes home (which may run Python code, also this function).
-        while let Some(finished) = unsafe { (*COMING_HOME.get()).pop_front() } {
+        while let Some(finished) = take(|waiting| waiting.coming.pop_front()) {
+            if !finished.may_overtake() {
+                settle(py, usize::MAX);
+            }
             finished.come_home(py);
         }
     }
+    settle(py, SETTLED_AT_ONCE);
     let mut inner = lock();
     if inner.sleeping_threads > 0 {
         inner.deliveries += 1; // what another thread took home may be what they wait for
@@ -115,14 +125,30 @@ fn drain_all(py: Python<'_>) {
     }
 }
 
-/// False where nothing is left.
+fn settle(py: Python<'_>, most: usize) {
+    for _ in 0..most {
+        let Some(finished) = take(|waiting| waiting.settling.pop_front()) else { break };
+        finished.come_home(py);
+    }
+}
+
+/// Look into what waits. A job that is taken out may run Python code (also `drain`) when it comes home.
+fn take<T>(look: impl FnOnce(&mut Waiting) -> T) -> T {
+    // SAFETY: GIL held; `look` moves jobs, which runs no Python code.
+    look(unsafe { &mut *WAITING.get() })
+}
+
+/// False where nothing is left but what settles.
 fn refill() -> bool {
     let mut inner = lock();
-    // SAFETY: GIL held; moving jobs runs no Python code.
-    let coming = unsafe { &mut *COMING_HOME.get() };
-    coming.extend(inner.finished.drain(..));
-    DUE.store(!coming.is_empty(), Ordering::SeqCst);
-    !coming.is_empty()
+    take(|waiting| {
+        for finished in inner.finished.drain(..) {
+            let queue = if finished.settles() { &mut waiting.settling } else { &mut waiting.coming };
+            queue.push_back(finished);
+        }
+        DUE.store(!waiting.coming.is_empty() || !waiting.settling.is_empty(), Ordering::SeqCst);
+        !waiting.coming.is_empty()
+    })
 }
 
 /// A number that moves with every delivery: read it, look, then `sleep` on it.

@@ -91,6 +91,7 @@ pub struct Unsaved {
     pub bytes: usize,
 }
 
+#[derive(Clone, Copy)]
 pub struct Options {
     pub evict: bool,
     pub exclusive: bool,

@@ -6,6 +6,7 @@
 #![allow(unsafe_code, unsafe_op_in_unsafe_fn)]
 
 use super::arguments::{Arguments, parse};
+use super::cache::Kept;
 use super::call::{Call, submit};
 use super::core::Mode;
 use super::engine::Engine;
@@ -73,9 +74,31 @@ pub unsafe fn get(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
     finish(py, aget_slow(py, this, arguments).and_then(|operation| operation.call_method0("wait")))
 }
 
+/// Memory mode: give a key that is there a value that needs no encoding. False: go the long way.
+#[inline(always)]
+unsafe fn replace(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> bool {
+    let [key, value] = *arguments.positional() else { return false };
+    completion::drain(py);
+    let (Some(view), Some(key)) = (store(py, &this).view(py), Key::of(key)) else { return false };
+    let core = view.engine().core(py);
+    if !core.direct || core.mode != Mode::Memory {
+        return false;
+    }
+    let Some(size_bytes) = value::encoded_size(value, view.kind).filter(|size| *size <= view.max_value_bytes) else {
+        return false;
+    };
+    let Some(object) = Ref::new(value) else { return false };
+    let kept = Kept { object: Some(object), encoded: None, size_bytes };
+    let displaced = core.cache.replace_in_place(view.table, &key, kept);
+    displaced.is_ok() // dropped here, with nothing borrowed any more
+}
+
 /// `aset(key, value)`
 pub unsafe fn aset(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
     let py = Python::assume_attached();
+    if arguments.has_no_names() && replace(py, this, arguments) {
+        return awaitable::resolved(Ref::none().into_ptr());
+    }
     finish(py, put(py, this, arguments))
 }
 

@@ -160,6 +160,16 @@ pub enum Finished {
 }
 
 impl Finished {
+    /// Whether nobody waits for it: a change that was acknowledged long ago became durable.
+    pub fn settles(&self) -> bool {
+        matches!(self, Self::Job(job, Ok(_)) if matches!(job.0.work, Work::Queue(_)))
+    }
+
+    /// Whether it may come home before what settles: a read; all else may be asked for what is unsaved next.
+    pub fn may_overtake(&self) -> bool {
+        matches!(self, Self::Job(job, _) if matches!(job.0.work, Work::Read(_)))
+    }
+
     pub fn come_home(self, py: Python<'_>) {
         match self {
             Self::Job(job, outcome) => home::take_in(py, job.open(py), outcome),

@@ -52,5 +52,8 @@ pub fn ask_sqlite(path: PathBuf, sql: &str, parameters: Vec<Parameter>) -> PyRes
 fn ask(path: PathBuf, sql: &str, parameters: Vec<Parameter>) -> rusqlite::Result<Vec<Option<Answer>>> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut statement = connection.prepare(sql)?;
-    parameters.into_iter().map(|parameter| statement.query_row([parameter], |row| Ok(Answer::of(row.get(0)?)))).collect()
+    parameters
+        .into_iter()
+        .map(|parameter| statement.query_row([parameter], |row| Ok(Answer::of(row.get(0)?))))
+        .collect()
 }

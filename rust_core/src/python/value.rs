@@ -106,6 +106,36 @@ pub unsafe fn pickle(value: *mut PyObject) -> Option<Ref> {
     }
 }
 
+/// The length of what a table of that kind stores for a value, where that needs no encoding.
+///
+/// # Safety
+/// GIL held, `value` is alive.
+#[inline]
+pub unsafe fn encoded_size(value: *mut PyObject, kind: Kind) -> Option<usize> {
+    // SAFETY: as stated; each branch has checked the exact type.
+    unsafe {
+        let is_bytes = ffi::PyBytes_CheckExact(value) != 0;
+        match kind {
+            Kind::Bytes if is_bytes => Some(content(value).len()),
+            Kind::Pickle if is_bytes => Some(pickled_size(content(value).len())),
+            Kind::Pickle if ffi::PyUnicode_CheckExact(value) != 0 => {
+                let ascii = (*value.cast::<ffi::PyASCIIObject>()).ascii() != 0;
+                ascii.then(|| pickled_size((*value.cast::<ffi::PyASCIIObject>()).length as usize))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// PROTO 2, FRAME 9, opcode and length 2 or 5, MEMOIZE and STOP 2.
+fn pickled_size(size: usize) -> usize {
+    match size {
+        0..=0xff => size + 15,
+        0x100..FRAME_SIZE_TARGET => size + 18,
+        _ => size + 9,
+    }
+}
+
 /// bytes or str: opcode, length, data, MEMOIZE, STOP.
 fn sized(data: &[u8], short: u8, long: u8) -> Option<Ref> {
     if let Ok(size) = u8::try_from(data.len()) {

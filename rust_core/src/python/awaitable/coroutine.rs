@@ -49,6 +49,9 @@ pub unsafe extern "C" fn wait(object: *mut PyObject, _: *mut PyObject) -> *mut P
         if (*this).state != PENDING {
             break;
         }
+        if completion::is_due() {
+            continue; // one entry takes in only so much
+        }
         let thread = ffi::PyEval_SaveThread();
         completion::sleep(seen);
         ffi::PyEval_RestoreThread(thread);

@@ -1,0 +1,47 @@
+"""What each store loses at a power cut, from the records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+from harness.measure.records import Record, read
+
+HEAD = (
+    "| store | configuration | power cuts | of them lost acknowledged calls | most calls lost | oldest of them |"
+    " in part | holes | corrupt | kills that lost |\n"
+    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+)
+
+
+def newest(folder: Path) -> List[Record]:
+    """Return the newest record of each store and configuration, POSIX's rules for folders apart."""
+    found: Dict[Tuple[Any, ...], Record] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for record in read(path):
+            if record["kind"] == "power-cut":
+                found[_identity(record)] = max(found.get(_identity(record), record), record, key=_time)
+    return [found[key] for key in sorted(found)]
+
+
+def _identity(record: Record) -> Tuple[Any, ...]:
+    foreign = not record["contender"].startswith("asyncdictsqlite/")
+    return foreign, record["contender"], record["configuration"], record["params"]["strict_directory"]
+
+
+def _time(record: Record) -> str:
+    return str(record["utc"])
+
+
+def markdown(records: List[Record]) -> str:
+    """Return the table."""
+    return HEAD + "".join(_row(record) for record in records)
+
+
+def _row(record: Record) -> str:
+    strict = ", POSIX folders" if record["params"]["strict_directory"] else ""
+    age = f"{record['lost_most_s']:.2f} s" if record["lost_most"] else "-"
+    cells = [record["contender"], record["configuration"] + strict, f"{record['n']:,}", record["losing"]]
+    cells += [record["lost_most"], age, record["torn"], record["holes"], record["corrupt"]]
+    cells += [f"{record['killed_losing']} of {record['killed']}"]
+    return "| " + " | ".join(str(cell) for cell in cells) + " |\n"
