@@ -5,7 +5,8 @@
 .PHONY: help setup build bench test lint type matrix wheel history lock clean
 
 PYTHON ?= python3
-MACHINE ?= local
+# The label of this machine in results: its processor, never its name.
+MACHINE ?= $(shell $(VENV)/bin/python -c 'from harness.measure.host import machine_label; print(machine_label())' 2>/dev/null)
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check install
@@ -16,7 +17,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/asyncdictsqlit
 RUST = rust=$$(sh .ci/rust.sh) && PATH="$(abspath $(VENV)/bin):$$rust:$$PATH"
 SOURCES := $(shell find rust_core -type f -not -path '*/target/*') .cargo/config.toml pyproject.toml
 GROUPS = build dev examples harness history lint lock notebook peers test
-TESTED = examples harness peers test
+TESTED = examples harness notebook peers test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -67,10 +68,10 @@ matrix: $(VENV)/.group-build ## the conformance suite on a wheel for every other
 wheel: $(VENV)/.group-build ## a wheel for this Python, in dist/
 	$(RUST) maturin build --quiet --release --interpreter $(PY) --out dist
 
-history: $(VENV)/.group-history ## record this commit with asv (ASV_RANGE=HEAD~5..HEAD for more)
+# Each commit's wheel is built once, into its own folder of asv's build cache; results/asv keeps no name of this host.
+history: $(VENV)/.group-history $(VENV)/.group-harness ## record this commit with asv (ASV_RANGE=HEAD~5..HEAD for more)
 	$(VENV)/bin/asv machine --yes --machine $(MACHINE) >/dev/null
-	$(RUST) asv run --machine $(MACHINE) --skip-existing-successful --show-stderr $(or $(ASV_RANGE),HEAD^!)
-	$(VENV)/bin/asv publish
+	$(RUST) asv run --machine $(MACHINE) --record-samples --skip-existing-successful --show-stderr $(or $(ASV_RANGE),HEAD^!)
 
 lock: $(VENV)/.group-lock ## pin the newest tools, for every Python from 3.9 up
 	$(VENV)/bin/uv pip compile --quiet --upgrade --system-certs --universal --python-version 3.9 --no-header --no-annotate \

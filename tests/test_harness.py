@@ -29,7 +29,7 @@ from harness.report.recorded import Recorded
 from harness.suites import run_sweep, stage, sweep
 from harness.workloads import WORKLOADS, Params
 
-TINY = Effort(rounds=3, block_s=0.001, group_s=60)
+TINY = Effort(rounds=3, block_s=0.001, case_s=60)
 SMALL = Params(keys=20, tasks=4, batch=5)
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="syncs are counted with a library that cc builds")
 
@@ -246,7 +246,7 @@ def test_a_contender_that_takes_its_process_down_does_not_lose_the_others(tmp_pa
 
 
 def test_a_group_that_is_late_ends_early(tmp_path: Path, workers: Workers) -> None:
-    late = Effort(rounds=9, block_s=0.001, group_s=0)
+    late = Effort(rounds=9, block_s=0.001, case_s=0)
     measured = Measured(Case("hits", "control", "dict", SMALL))
     measure([measured], workers, tmp_path / "group", late, nothing)
     assert len(measured.samples) == rounds.LEAST_ROUNDS

@@ -800,6 +800,7 @@ print("end")
     assert (ended.stdout, ended.stderr, ended.returncode) == ("end\n", "", 0)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_an_operation_of_the_parent_fails_in_a_forked_child(cold: Any) -> None:
     cold.inject(commit_after=2)
     operation = pending(cold)

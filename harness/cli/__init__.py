@@ -1,4 +1,4 @@
-"""The commands: ``run`` measures, ``report`` writes what was recorded into the pages."""
+"""The commands: ``run`` and ``benchmark`` measure, ``report`` writes what was recorded into the pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Optional, Sequence
 
 import click
 
+from harness.cli.benchmark import benchmark
+from harness.cli.notebook import notebook
 from harness.cli.report import report
 from harness.cli.run import run
 
@@ -17,6 +19,8 @@ def commands() -> None:
 
 
 commands.add_command(run)
+commands.add_command(benchmark)
+commands.add_command(notebook)
 commands.add_command(report)
 
 

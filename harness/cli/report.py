@@ -10,6 +10,7 @@ import click
 from harness.cli.failure import Failure
 from harness.measure.remote import ROOT
 from harness.report.checked import problems
+from harness.report.html import page
 from harness.report.markdown import regenerate
 from harness.report.recorded import Recorded, newest
 from harness.report.runs import relist
@@ -19,13 +20,17 @@ from harness.report.runs import relist
 @click.option("--record", "name", metavar="FILE", help="A sweep's record (default: the newest complete one).")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if README.md differs from its records.")
 @click.option("--figures/--no-figures", default=True, help="Draw results/figures from the same record.")
-def report(name: Optional[str], check: bool, figures: bool) -> None:
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write one page of everything instead.")
+def report(name: Optional[str], check: bool, figures: bool, html: Optional[Path]) -> None:
     """Write the recorded numbers into README.md and results/README.md, between their markers."""
     runs = ROOT / "results" / "runs"
     if check:
         wrong = problems((ROOT / "README.md").read_text(encoding="utf-8"), runs)
         if wrong:
             raise Failure("; ".join(wrong), exit_code=1)
+        return
+    if html is not None:
+        _write_page(html)
         return
     named = None if name is None else _named(runs, name)
 
@@ -48,6 +53,14 @@ def _named(runs: Path, name: str) -> Path:
     if not Recorded.load(path).complete:
         raise Failure(f"the run of {path.name} did not come to its end: its numbers are not published")
     return path
+
+
+def _write_page(file: Path) -> None:
+    from harness.figures import pngs
+
+    text = page(ROOT / "results", lambda run: (png for _, png in pngs(run, dpi=110)))
+    file.write_text(text, encoding="utf-8")
+    click.echo(f"{file.name}: {len(text) / 1024:.0f} KiB, nothing to load")
 
 
 def _draw(path: Path) -> None:

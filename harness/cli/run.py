@@ -57,12 +57,10 @@ def run(
     screen = Screen(quiet=as_json)
     for line in missing:
         click.echo(f"skipped: {line}", err=True)
-    if machine is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", machine):
-        raise Failure(f"--machine {machine!r}: must be at most 41 letters, digits and hyphens")
     groups = sweep.select(sweep.groups(full=not quick), there, kinds)
     if suite == "sweep" and not groups:
         raise Failure("nothing to measure: none of these stores is installed, or none runs these workloads")
-    session = _session(suite, out, scratch, machine)
+    session = opened_session(suite, out, scratch, machine)
     if suite == "stage":
         status = _stage(session, screen, missing)
     else:
@@ -74,9 +72,16 @@ def run(
     sys.exit(status)
 
 
-def _session(suite: str, out: Path, scratch: Path, machine: Optional[str]) -> Session:
+def opened_session(driver: str, out: Path, scratch: Path, machine: Optional[str]) -> Session:
+    """Return the session of a run.
+
+    Raises:
+        Failure: the label of the machine is no label, or there is no place for the files.
+    """
+    if machine is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", machine):
+        raise Failure(f"--machine {machine!r}: must be at most 41 letters, digits and hyphens")
     try:
-        return Session(driver=suite, out=out, scratch=scratch, machine=machine)
+        return Session(driver=driver, out=out, scratch=scratch, machine=machine)
     except CannotSyncError as error:
         raise Failure(str(error)) from error
     except OSError as error:

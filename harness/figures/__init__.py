@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
-from typing import List
+from typing import Iterator, List, Tuple
 
 import matplotlib as mpl
 
-from harness.figures import batch, ladder, micro, real, scaling
+from harness.figures import batch, ladder, micro, peers, real, scaling
 from harness.report.recorded import Recorded
 
 FIGURES = {
@@ -16,18 +17,27 @@ FIGURES = {
     "batch": batch.figure,
     "single": micro.figure,
     "files": real.figure,
+    "stores": peers.figure,
 }
 
 
 def draw(run: Recorded, folder: Path) -> List[Path]:
     """Draw what the run has numbers for; return the files."""
-    mpl.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
+    for name, png in pngs(run):
+        path = folder / f"{name}.png"
+        path.write_bytes(png)
+        drawn.append(path)
+    return drawn
+
+
+def pngs(run: Recorded, dpi: int = 144) -> Iterator[Tuple[str, bytes]]:
+    """Return the name and the bytes of each."""
+    mpl.use("Agg")
     for name, make in FIGURES.items():
         figure = make(run)
         if figure is not None:
-            path = folder / f"{name}.png"
-            figure.savefig(path, dpi=144, metadata={"Source": run.name, "Software": "python -m harness"})
-            drawn.append(path)
-    return drawn
+            file = BytesIO()
+            figure.savefig(file, dpi=dpi, metadata={"Source": run.name, "Software": "python -m harness"})
+            yield name, file.getvalue()

@@ -15,13 +15,20 @@ from harness.report.table import time
 COLOURS = {
     "rust": "#c2410c",
     "threads": "#f59e0b",
+    "aiosqlite-backend": "#be185d",
     "dictsqlite": "#7c3aed",
     "sqlite3": "#0369a1",
     "aiosqlite": "#0d9488",
     "diskcache": "#6b7280",
+    "sqlitedict": "#65a30d",
+    "lmdb": "#4d7c0f",
+    "rocksdict": "#78350f",
+    "dbm": "#94a3b8",
+    "shelve": "#cbd5e1",
     "control": "#111827",
 }
 MARKERS = {"rust": "o", "threads": "s", "dictsqlite": "D", "sqlite3": "^", "aiosqlite": "v", "diskcache": "P"}
+MARKERS.update({"aiosqlite-backend": "p", "sqlitedict": "X", "lmdb": "*", "rocksdict": "h", "dbm": "<", "shelve": ">"})
 SHORT = {CLASSES[0]: "synced before acknowledgement", CLASSES[1]: "survives a kill", CLASSES[2]: "volatile"}
 GRID = "#e5e7eb"
 INK = "#374151"

@@ -30,7 +30,7 @@ class RemoteWorker:
         self._child = subprocess.Popen(
             [sys.executable, "-m", "harness.measure.worker"],
             cwd=ROOT,
-            env=_environment(preload),
+            env=environment(preload),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -142,7 +142,8 @@ class Workers:
         self._workers.clear()
 
 
-def _environment(preload: Optional[Path]) -> Mapping[str, str]:
+def environment(preload: Optional[Path]) -> Mapping[str, str]:
+    """Return what a process that measures finds: one hash seed, this checkout, no choice of a backend."""
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": _python_path()}
     environment.pop("ADSQ_BACKEND", None)
     if preload is not None:

@@ -19,12 +19,13 @@ LEAST_ROUNDS = 3
 class Effort:
     """How long to measure: ``rounds`` blocks of about ``block_s`` seconds for each case.
 
-    A group that has taken ``group_s`` seconds ends after the round it is in, but not before `LEAST_ROUNDS`.
+    A group that has taken ``case_s`` seconds for each of its cases ends after the round it is in, but not before
+    `LEAST_ROUNDS`.
     """
 
     rounds: int
     block_s: float
-    group_s: float
+    case_s: float
 
 
 @dataclass
@@ -114,7 +115,7 @@ def measure(
             lane.calibrate(effort.block_s)
             step(lane.measured.case)
         for round_number in range(effort.rounds):
-            late = round_number >= LEAST_ROUNDS and perf_counter() - started > effort.group_s
+            late = round_number >= LEAST_ROUNDS and perf_counter() - started > effort.case_s * len(lanes)
             for lane in _rotated(lanes, round_number):
                 if lane.measured.failure is None and not late:
                     lane.block()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Dict, List, Optional
 
+from harness.measure.records import without_paths
 from harness.powercut import simulate, workload
 from harness.powercut.recording import Setup, record
 from harness.powercut.simulate import Outcome
@@ -38,15 +39,28 @@ class Campaign:
         return counts
 
 
-@dataclass(frozen=True)
+@dataclass
 class Result:
-    """What came of it; `kept` are the folders of the recordings that broke a promise."""
+    """What came of it.
+
+    Attributes:
+        seconds: what the power cuts took, without the recording.
+        kept: the folders of the recordings that broke a promise.
+    """
 
     subject: Subject
     campaign: Campaign
-    outcome: Outcome
-    seconds: float
-    kept: List[Path]
+    outcome: Outcome = field(default_factory=Outcome)
+    seconds: float = 0.0
+    kept: List[Path] = field(default_factory=list)
+
+    def add(self, outcome: Outcome, seconds: float, folder: Path) -> None:
+        """Add what the states of one recording showed."""
+        outcome.broken[:] = [f"recording {folder.name}, {problem}" for problem in outcome.broken]
+        self.outcome.merge(outcome)
+        self.seconds += seconds
+        if outcome.broken:
+            self.kept.append(folder)
 
     @property
     def states_per_s(self) -> float:
@@ -80,7 +94,7 @@ class Result:
             "reopened": outcome.reopened,
             "by_policy": dict(sorted(outcome.by_policy.items())),
             "promised": subject.promise is not None,
-            "broken": outcome.broken[:20],
+            "broken": [without_paths(problem) for problem in outcome.broken[:20]],
             "states_per_s": round(self.states_per_s, 1),
         }
 
@@ -91,35 +105,22 @@ def processes(count: int) -> ProcessPoolExecutor:
 
 
 def run(subject: Subject, campaign: Campaign, library: Path, scratch: Path, pool: Executor, parts: int) -> Result:
-    """Record and cut; `seconds` are those of the cutting alone.
+    """Record and cut; the recordings that broke a promise stay in `scratch`.
 
     Raises:
         RecordingError: the workload failed.
         TraceError: it wrote in a way that the recorder cannot follow.
     """
-    outcome, seconds, kept = Outcome(), 0.0, []
+    result = Result(subject, campaign)
     for seed, states in campaign.seeds().items():
         setup = Setup.made_for(subject, seed, campaign.calls)
         folder = scratch / f"{setup.name}-{setup.mode}-{seed}"
         shutil.rmtree(folder, ignore_errors=True)
         made = record(setup, folder, library, sync_us=campaign.sync_us, package=campaign.package)
+        jobs = simulate.jobs(made, states, parts, campaign.strict_directory)
         start = perf_counter()
-        part = simulate.run_all(
-            pool,
-            simulate.jobs(
-                made,
-                seed,
-                states,
-                parts,
-                strict_directory=campaign.strict_directory,
-                scratch=simulate.scratch_in_memory(),
-            ),
-        )
-        seconds += perf_counter() - start
-        part.broken[:] = [f"recording {folder.name}, {problem}" for problem in part.broken]
-        if part.broken:
-            kept.append(folder)
-        else:
+        outcome = simulate.run_all(pool, jobs)
+        result.add(outcome, perf_counter() - start, folder)
+        if not outcome.broken:
             shutil.rmtree(folder)
-        outcome.merge(part)
-    return Result(subject, campaign, outcome, seconds, kept)
+    return result

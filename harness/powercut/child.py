@@ -11,7 +11,7 @@ from typing import Any, Awaitable, Callable, List, Tuple
 from harness.powercut.preload import marker
 from harness.powercut.recording import Setup
 from harness.powercut.subjects import Store
-from harness.powercut.trace import ACKNOWLEDGED, ISSUED
+from harness.powercut.trace import ACKNOWLEDGED, FLUSHED, ISSUED
 from harness.powercut.workload import PAUSE_S, Call
 
 Mark = Callable[[str, int], None]
@@ -27,7 +27,7 @@ async def run(setup: Setup, folder: str) -> None:
         if call.kind in ("reopen", "pause"):
             mark(ISSUED, number)
             await (store.close() if call.kind == "reopen" else asyncio.sleep(PAUSE_S))
-            mark(ACKNOWLEDGED, number)
+            mark(FLUSHED, number)
         else:
             await _make(store, chunk, mark)
         if call.kind == "reopen":
@@ -41,15 +41,15 @@ async def _make(store: Store, chunk: List[Tuple[int, Call]], mark: Mark) -> None
         mark(ISSUED, number)
         pending = store.call(call.kind, call.items)
         if inspect.isawaitable(pending):
-            made.append(_acknowledged(pending, number, mark))
+            made.append(_acknowledged(pending, FLUSHED if call.kind == "flush" else ACKNOWLEDGED, number, mark))
         else:
             mark(ACKNOWLEDGED, number)
     await asyncio.gather(*made)
 
 
-async def _acknowledged(pending: Awaitable[Any], number: int, mark: Mark) -> None:
+async def _acknowledged(pending: Awaitable[Any], kind: str, number: int, mark: Mark) -> None:
     await pending
-    mark(ACKNOWLEDGED, number)
+    mark(kind, number)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import click
 
 from harness.contenders import CONTENDERS
 from harness.measure.host import host, machine_label
-from harness.measure.records import RecordFile
+from harness.measure.records import RecordFile, without_paths
 from harness.measure.remote import ROOT
 from harness.powercut import campaign, preload, recording, simulate, subjects, table, trace
 
@@ -92,7 +92,7 @@ def show_table(records: Path) -> None:
 def keep(folder: Path, state: int, out: Path, strict_directory: bool) -> None:
     """Write the files of one crash state of a recording that was kept, to look at them."""
     made = recording.load(folder)
-    cut = simulate.keep(made, made.setup.seed, state, out, strict_directory=strict_directory)
+    cut = simulate.keep(made, state, out, strict_directory=strict_directory)
     click.echo(f"state {state} ({cut.policy}, after {cut.position} events) is in {out}")
 
 
@@ -118,7 +118,7 @@ def _library(folder: Path) -> Path:
 
 
 def _command() -> str:
-    return shlex.join(["python", "-m", "harness.powercut", *sys.argv[1:]])
+    return without_paths(shlex.join(["python", "-m", "harness.powercut", *sys.argv[1:]]))
 
 
 def _show(result: campaign.Result) -> None:
@@ -140,6 +140,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     """Run a command; what it cannot do is one line on standard error."""
     try:
         sys.exit(powercut.main(arguments, prog_name="python -m harness.powercut", standalone_mode=False) or 0)
+    except click.Abort:
+        click.echo("interrupted: what was recorded is kept", err=True)
+        sys.exit(130)
     except click.ClickException as error:
         click.echo(f"error: {error.format_message()}", err=True)
         sys.exit(error.exit_code)

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from harness.powercut.subjects import Promise
-from harness.powercut.trace import ACKNOWLEDGED, ISSUED, Event
+from harness.powercut.trace import ACKNOWLEDGED, FLUSHED, ISSUED, Event
 from harness.powercut.workload import Call
 
-FLUSHES = ("flush", "reopen", "pause")
 Rows = Mapping[str, Any]
 
 
@@ -40,13 +39,13 @@ class Progress:
     acknowledged: Dict[int, int] = field(default_factory=dict)  # call: time in ns
     flushed: int = 0
 
-    def take(self, event: Event, calls: Sequence[Call]) -> None:
+    def take(self, event: Event) -> None:
         """Go one event on."""
         if event.kind == ISSUED:
             self.issued = event.at + 1
-        elif event.kind == ACKNOWLEDGED:
+        elif event.kind in (ACKNOWLEDGED, FLUSHED):
             self.acknowledged[event.at] = event.time_ns
-            if calls[event.at].kind in FLUSHES:
+            if event.kind == FLUSHED:
                 self.flushed = event.at
 
 

@@ -8,17 +8,18 @@ import tempfile
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from harness.powercut import recording, trace
 from harness.powercut.check import Found, by_sqlite, by_store, materialise
-from harness.powercut.disk import KILL, POLICIES, Disk
+from harness.powercut.disk import KILL, POLICIES, Disk, State
 from harness.powercut.model import History, Progress, Verdict, judge
 from harness.powercut.subjects import Promise, Subject
 
-REOPEN_EVERY = 5  # states of our own stores that the store itself opens, too
+REOPEN_EVERY = 5  # states that our own store opens, too; and all of those near a change of names
 _SUMS = ("states", "losing", "lost", "killed", "killed_losing", "torn", "holes", "corrupt", "reopened")
 _MAXIMA = ("lost_most", "lost_most_s", "killed_lost_most")
+_ACKNOWLEDGED = (trace.ACKNOWLEDGED, trace.FLUSHED)
 _NEAR_NAMES = (trace.CREATE, trace.RENAME, trace.UNLINK)
 
 
@@ -39,6 +40,7 @@ class Cut(NamedTuple):
     position: int
     state: int
     policy: str
+    reopen: bool
     chance: random.Random
 
 
@@ -93,47 +95,49 @@ class Outcome:
 def cuts(events: Sequence[trace.Event], seed: int, states: Sequence[int]) -> List[Cut]:
     """Return where the states of these numbers come from, in the order of the trace.
 
-    Half of them are just after an acknowledgement; others are near a change of names, or anywhere.
+    Half of them are just after an acknowledgement, some of these of a flush; a tenth is near a change of names; others
+    are anywhere.
     """
-    acknowledged = [number + 1 for number, event in enumerate(events) if event.kind == trace.ACKNOWLEDGED]
-    names = [number + 1 for number, event in enumerate(events) if event.kind in _NEAR_NAMES]
+    acknowledged = [number + 1 for number, event in enumerate(events) if event.kind in _ACKNOWLEDGED] or [len(events)]
+    flushed = [number + 1 for number, event in enumerate(events) if event.kind == trace.FLUSHED] or acknowledged
+    names = [number + 1 for number, event in enumerate(events) if event.kind in _NEAR_NAMES] or [0]
     drawn = []
     for state in states:
         chance = random.Random(f"{seed}/{state}")
-        position = chance.randint(0, len(events))
-        kind = chance.random()
-        if kind < 0.5 and acknowledged:
-            position = chance.choice(acknowledged)
-        elif kind < 0.6 and names:
-            position = min(len(events), chance.choice(names) + chance.randint(0, 12))
-        drawn.append(Cut(position, state, chance.choice(POLICIES), chance))
+        kind, where, beyond = chance.random(), chance.random(), chance.random()
+        points: Sequence[int] = range(len(events) + 1)
+        if kind < 0.6:
+            points = acknowledged if kind < 0.4 else flushed if kind < 0.5 else names
+        position = points[int(where * len(points))]
+        if points is names:
+            position = min(len(events), position + int(13 * beyond))
+        reopen = points is names or state % REOPEN_EVERY == 0
+        drawn.append(Cut(position, state, chance.choice(POLICIES), reopen, chance))
     return sorted(drawn, key=lambda cut: (cut.position, cut.state))
 
 
 def run(job: Job) -> Outcome:
     """Make the states of a job and judge them."""
-    made = recording.load(job.folder)
-    events, subject, calls = made.events(), made.setup.subject(), made.setup.plan().calls
-    disk, history, progress = Disk(events, strict_directory=job.strict_directory), History(calls), Progress()
-    outcome = Outcome()
     scratch = Path(tempfile.mkdtemp(prefix="powercut-", dir=job.scratch))
     try:
-        for cut in cuts(events, job.seed, job.states):
-            for event in events[disk.position : cut.position]:
-                progress.take(event, calls)
-            disk.advance(cut.position)
-            folder = scratch / str(cut.state)
-            folder.mkdir()
-            materialise(disk.cut(cut.policy, cut.chance), folder)
-            reopen = subject.ours and cut.state % REOPEN_EVERY == 0
-            outcome.reopened += reopen
-            promise = _promise(subject, cut)
-            now_ns = events[min(cut.position, len(events) - 1)].time_ns
-            found = _found(subject, folder, reopen)
-            outcome.add(cut, _judged(judge(history, progress, promise, found.rows, now_ns), found, promise))
-            shutil.rmtree(folder)
+        return _run(job, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _run(job: Job, scratch: Path) -> Outcome:
+    made = recording.load(job.folder)
+    events, subject = made.events(), made.setup.subject()
+    disk, progress = Disk(events, strict_directory=job.strict_directory), Progress()
+    history, outcome = History(made.setup.plan().calls), Outcome()
+    for cut in cuts(events, job.seed, job.states):
+        for event in events[disk.position : cut.position]:
+            progress.take(event)
+        disk.advance(cut.position)
+        found = _found(subject, disk.cut(cut.policy, cut.chance), scratch / str(cut.state), cut.reopen)
+        promise, now_ns = _promise(subject, cut), events[min(cut.position, len(events) - 1)].time_ns
+        outcome.add(cut, _judged(judge(history, progress, promise, found.rows, now_ns), found, promise))
+        outcome.reopened += cut.reopen and subject.ours
     return outcome
 
 
@@ -144,13 +148,18 @@ def _promise(subject: Subject, cut: Cut) -> Optional[Promise]:
     return promise
 
 
-def _found(subject: Subject, folder: Path, reopen: bool) -> Found:
-    """Read what the power cut left, first by the store itself if asked to."""
-    own = by_store(subject, folder) if reopen else None
+def _found(subject: Subject, state: State, folder: Path, reopen: bool) -> Found:
+    """Read what the power cut left, first by our own store if it is to open the state, too."""
+    folder.mkdir()
+    materialise(state, folder)
+    own = by_store(subject, folder) if reopen and subject.ours else None
     found = by_sqlite(subject, folder)
-    if own is None or own.problem or found.problem:
-        return found if own is None or own.problem is None else Found(found.rows, own.problem)
-    return found if own.rows == found.rows else Found(found.rows, "the store reads other rows than SQLite")
+    shutil.rmtree(folder)
+    if own is None or found.problem:
+        return found
+    if own.problem is None and own.rows != found.rows:
+        return Found(found.rows, "the store reads other rows than SQLite")
+    return Found(found.rows, own.problem)
 
 
 def _judged(verdict: Verdict, found: Found, promise: Optional[Promise]) -> Verdict:
@@ -161,35 +170,32 @@ def _judged(verdict: Verdict, found: Found, promise: Optional[Promise]) -> Verdi
     return verdict._replace(corrupt=True)
 
 
-def jobs(
-    made: recording.Recording, seed: int, states: int, parts: int, *, strict_directory: bool, scratch: Optional[Path]
-) -> Iterator[Job]:
+def jobs(made: recording.Recording, states: int, parts: int, strict_directory: bool) -> List[Job]:
     """Divide the first `states` states of a recording among processes, each a stretch of the trace."""
+    seed, scratch = made.setup.seed, _scratch_in_memory()
     ordered = [cut.state for cut in cuts(made.events(), seed, range(states))]
-    for part in range(parts):
-        share = ordered[part * states // parts : (part + 1) * states // parts]
-        if share:
-            yield Job(made.folder, seed, share, strict_directory, scratch)
+    shares = [ordered[part * states // parts : (part + 1) * states // parts] for part in range(parts)]
+    return [Job(made.folder, seed, share, strict_directory, scratch) for share in shares if share]
 
 
-def run_all(pool: Executor, todo: Iterator[Job]) -> Outcome:
+def run_all(pool: Executor, todo: Sequence[Job]) -> Outcome:
     """Run jobs in a pool; return what they found together."""
     outcome = Outcome()
-    for part in pool.map(run, list(todo)):
+    for part in pool.map(run, todo):
         outcome.merge(part)
     return outcome
 
 
-def scratch_in_memory() -> Optional[Path]:
+def _scratch_in_memory() -> Optional[Path]:
     """Return a folder in memory for crash states, where there is one: their own syncs do not matter."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() else None
 
 
-def keep(made: recording.Recording, seed: int, state: int, folder: Path, *, strict_directory: bool) -> Cut:
+def keep(made: recording.Recording, state: int, folder: Path, *, strict_directory: bool) -> Cut:
     """Write one crash state into a folder, to be looked at."""
     events = made.events()
-    (cut,) = cuts(events, seed, [state])
+    (cut,) = cuts(events, made.setup.seed, [state])
     disk = Disk(events, strict_directory=strict_directory)
     disk.advance(cut.position)
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import List, NamedTuple
 
 CREATE, WRITE, TRUNCATE, RENAME, UNLINK, SYNC, SYNCED, NOTE = "CWTRUseN"
-ISSUED, ACKNOWLEDGED = "IA"  # the workload's own marks
+ISSUED, ACKNOWLEDGED, FLUSHED = "IAF"  # the workload's own marks; FLUSHED: acknowledged, and so is all before
 
 _HEADER = struct.Struct("=5Q")  # struct record of recorder.c
 

@@ -47,11 +47,14 @@ def plan(seed: int, count: int, kinds: Sequence[str], most_at_once: int) -> Plan
     chance = random.Random(seed)
     calls: List[Call] = []
     chunks: List[int] = []
-    once = {"reopen": count // 4, "pause": count * 3 // 4}
-    while len(calls) < count:
-        due = [kind for kind in kinds if once.get(kind, count) <= len(calls)]
+    once = {kind: at for kind, at in (("reopen", count // 4), ("pause", count * 3 // 4)) if kind in kinds}
+    while once or len(calls) < count:
+        due = [kind for kind, at in once.items() if at <= len(calls)]
+        if due:
+            del once[due[0]]
+            calls.append(_write(chance, len(calls)))  # there is something to flush
+            chunks.append(1)
         drawn = [Call(due[0], {})] if due else _chunk(chance, len(calls), kinds, most_at_once)
-        once.pop(drawn[0].kind, None)
         calls += drawn
         chunks.append(len(drawn))
     return Plan(calls, chunks)
@@ -59,11 +62,11 @@ def plan(seed: int, count: int, kinds: Sequence[str], most_at_once: int) -> Plan
 
 def _chunk(chance: random.Random, number: int, kinds: Sequence[str], most_at_once: int) -> List[Call]:
     dice = chance.random()
-    if "flush" in kinds and dice < 0.06:
+    if "flush" in kinds and dice < 0.08:
         return [Call("flush", {})]
     if "delete" in kinds and dice < 0.2:
         return [Call("delete", {_key(chance): None})]
-    size = min(most_at_once, chance.choice((1, 1, 1, 1, 1, 1, 2, 4, 8, 64)))
+    size = min(most_at_once, chance.choice((1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 8, 16, 64)))
     return [_write(chance, at) for at in range(number, number + size)]
 
 

@@ -22,6 +22,10 @@ def sweep_tables(run: Recorded) -> List[Table]:
         cached_batches(run),
         micro(run),
         corpus(run),
+        cold(run),
+        mixed(run),
+        iteration(run),
+        opening(run),
         promises(run),
     ]
     return [table for table in found if table is not None]
@@ -133,6 +137,46 @@ def corpus(run: Recorded) -> Optional[Table]:
         return None
     title = f"Sources of the standard library: {facts['entries']} files, {facts['entry_bytes'] / 2**20:.1f} MiB"
     return pivot(title, {"written, 64 tasks": written, "hit": reads})
+
+
+def cold(run: Recorded) -> Optional[Table]:
+    """Return what a key costs that is not in memory."""
+    columns: Dict[str, Sequence[Record]] = {
+        "one at a time": run.measurements("cold-reads"),
+        "100 gathered": run.measurements("cold-gathers"),
+    }
+    return pivot("One cold read: the file is larger than the store's cache, and in the system's", columns)
+
+
+def mixed(run: Recorded) -> Optional[Table]:
+    """Return what an operation of YCSB's mixes costs."""
+    columns = {"A, half updates": run.measurements("ycsb-a"), "C, reads only": run.measurements("ycsb-c")}
+    return pivot("One operation of YCSB, scrambled zipfian keys, 1 KiB values, 16 tasks", columns)
+
+
+def iteration(run: Recorded) -> Optional[Table]:
+    """Return how many rows a second an iteration gives."""
+    found = {"rows a second": run.measurements("iteration")}
+    return pivot("Iteration over 100,000 rows of 64 B", found, _rate)
+
+
+def _rate(record: Record) -> str:
+    return f"{digits(1e9 / record['summary']['median'] / 1000)} k"
+
+
+def opening(run: Recorded) -> Optional[Table]:
+    """Return what it costs to open a file."""
+    return pivot("Open, read one key, close", _by(run.measurements("opening"), "keys", "{} rows"))
+
+
+def blocks(run: Recorded) -> Table:
+    """Return what pytest-benchmark measured: fixed blocks of our own backends."""
+    found = run.kind("measurement")
+    backends = list(dict.fromkeys(record["contender"] for record in found))
+    rows = {record["workload"]: [record["workload"], *[NOTHING] * len(backends)] for record in found}
+    for record in found:
+        rows[record["workload"]][1 + backends.index(record["contender"])] = spread(record)
+    return Table("Fixed blocks, by pytest-benchmark", ["workload", *backends], [(SYNCED, list(rows.values()))], 1)
 
 
 def promises(run: Recorded) -> Optional[Table]:

@@ -90,7 +90,9 @@ class OpenFile:
         descriptor = lock.descriptor if lock is not None else None
         self.readonly = self.options.readonly or not self._writable()
         options = dataclasses.replace(self.options, readonly=self.readonly)
-        opening = Opening(self.path, options, bool(self.options.exclusive), descriptor)
+        # A reader that could not lock others out must not trust its cache without asking.
+        alone = bool(self.options.exclusive) and not (self.readonly and (lock is None or not lock.exclusive))
+        opening = Opening(self.path, options, alone, descriptor)
         engine = self.factory(opening)
         self.tables = dict(engine.open().wait())
         self.engine = engine

@@ -26,8 +26,9 @@ _FLOCK = struct.Struct("@hhqqi4x" if _LINUX else "@qqihh")  # type whence start 
 class SideLock:
     """The open side file of a database, its presence byte locked."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, exclusive: bool) -> None:
         self.descriptor = descriptor
+        self.exclusive = exclusive  # not always where asked for: who may only read the side file shares it
 
     @classmethod
     def take(cls, path: str, options: EngineOptions) -> Optional[SideLock]:
@@ -48,7 +49,7 @@ class SideLock:
             if error.errno not in (errno.EACCES, errno.EAGAIN):
                 raise
             raise LockedError(message) from error
-        return cls(descriptor)
+        return cls(descriptor, exclusive=operation == fcntl.LOCK_EX)
 
     def release(self) -> None:
         """Close the side file, which drops its locks."""

@@ -23,6 +23,7 @@ class WritersQueue:
         self._descriptor = descriptor
         self._path = path
         self._busy_timeout = busy_timeout
+        self._waiting: Optional[_Waiting] = None  # the last one, which may have been given up and still wait
 
     def __enter__(self) -> None:
         if self._descriptor is not None and not self._try(self._descriptor):
@@ -44,8 +45,10 @@ class WritersQueue:
 
     def _wait(self, descriptor: int) -> None:
         """Queue in a thread: F_SETLKW knows no time-out."""
-        waiting = _Waiting(descriptor)
-        threading.Thread(target=waiting.run, name="asyncdictsqlite-queue", daemon=True).start()
+        waiting = self._waiting
+        if waiting is None or not waiting.resume():
+            waiting = self._waiting = _Waiting(descriptor)
+            threading.Thread(target=waiting.run, name="asyncdictsqlite-queue", daemon=True).start()
         if not waiting.wait(self._busy_timeout):
             holder = holder_of(descriptor, QUEUE)
             who = f"process {holder}" if holder else "another process"
@@ -61,12 +64,21 @@ class _Waiting:
         self._mutex = threading.Lock()
         self._done = threading.Event()
         self._given_up = False
+        self._failed = False
+
+    def resume(self) -> bool:
+        """Want the lock again; False: it has come, or was given back, already."""
+        with self._mutex:
+            if self._done.is_set():
+                return False
+            self._given_up = False
+            return True
 
     def run(self) -> None:
         while not self._lock():
             time.sleep(0.005)
         with self._mutex:
-            if self._given_up:
+            if self._given_up and not self._failed:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, QUEUE)
             self._done.set()
 
@@ -76,7 +88,7 @@ class _Waiting:
         except OSError as error:
             # EDEADLK: the kernel sees processes, not threads; a cycle over two files is none of ours.
             if error.errno not in (errno.EDEADLK, errno.EINTR):
-                self._given_up = True  # the descriptor is gone: the store is closed
+                self._failed = True  # the descriptor is gone, since the store is closed; or SQLite's lock must do
                 return True
             return False
         return True

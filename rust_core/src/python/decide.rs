@@ -1,5 +1,5 @@
 //! What a call's changes meet and which of them take effect, decided in memory (modes memory and lazy).
-use super::core::{Core, Found, Known};
+use super::core::{Core, Found, Known, Mode};
 use super::job::{Change, bytes};
 use super::key::OwnedKey;
 use super::keymap::KeyMap;
@@ -15,7 +15,7 @@ pub struct Decision {
     pub was: Vec<Decided>,
     /// The changes that take effect, in their order.
     pub effects: Vec<usize>,
-    /// Of each key, the last one.
+    /// Memory mode: of each key, the last one.
     pub last_effects: Vec<usize>,
 }
 
@@ -49,13 +49,17 @@ struct Deciding<'a> {
     core: &'a Core,
     changes: &'a [Change],
     homes: &'a Homes,
+    /// The last effect on each key, where somebody will ask.
     own: KeyMap<usize>,
+    keeps_own: bool,
     cleared: Vec<u32>,
 }
 
 /// Each change sees the effect of those before it.
 pub fn decide(core: &Core, changes: &[Change], homes: &Homes, wants_old: bool) -> Decision {
-    let mut deciding = Deciding { core, changes, homes, own: KeyMap::default(), cleared: Vec::new() };
+    let asks = changes.len() > 1 && changes.iter().any(|change| asks_for_old(change.kind, wants_old));
+    let keeps_own = asks || core.mode == Mode::Memory; // memory mode sums up what each key costs
+    let mut deciding = Deciding { core, changes, homes, own: KeyMap::default(), keeps_own, cleared: Vec::new() };
     let mut decision = Decision::default();
     for (index, change) in changes.iter().enumerate() {
         let (was, takes_effect) = deciding.decide_one(index, change, wants_old);
@@ -72,6 +76,9 @@ pub fn decide(core: &Core, changes: &[Change], homes: &Homes, wants_old: bool) -
 pub fn cold_keys(core: &Core, changes: &[Change], homes: &Homes, wants_old: bool) -> Vec<(u32, OwnedKey)> {
     let mut seen: KeyMap<()> = KeyMap::default();
     let mut cold = Vec::new();
+    if !changes.iter().any(|change| asks_for_old(change.kind, wants_old)) {
+        return cold; // blind writes, the usual batch
+    }
     for change in changes {
         let Some(key) = &change.key else { continue };
         if seen.get(change.table, key).is_some() {
@@ -106,7 +113,7 @@ impl Deciding<'_> {
             Kind::Delete => there,
             Kind::Put | Kind::Clear | Kind::Create | Kind::Drop => true,
         };
-        if takes_effect {
+        if takes_effect && self.keeps_own {
             self.own.insert(change.table, key, index);
         }
         let old = if wants_old { met.encoded() } else { None };

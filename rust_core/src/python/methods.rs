@@ -9,9 +9,9 @@
 #![allow(unsafe_code, unsafe_op_in_unsafe_fn)]
 
 use super::arguments::Arguments;
+use super::descriptions::{Description, METHODS};
 use super::gil_cell::GilCell;
 use super::heap_type::{self, attribute, slot};
-use super::hot;
 use super::store::Store;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi::{self, PyObject, PyTypeObject};
@@ -21,57 +21,7 @@ use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::mem::offset_of;
 use std::ptr;
 
-type Function = unsafe fn(*mut PyObject, Arguments) -> *mut PyObject;
 type Vectorcall = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject;
-
-/// What there is to know of a method.
-struct Description {
-    name: &'static str,
-    doc: &'static str,
-    /// Parameters after `self`, as Python writes them.
-    parameters: &'static str,
-    function: Function,
-    is_coroutine_function: bool,
-}
-
-const AGET_DOC: &str = "Return the value of a key, or the default; never a KeyError.\n\n\
-    Guarantee: the newest acknowledged value (lazy, memory: the newest written one).\n\
-    Cost: a hit touches neither disk nor thread.";
-const ASET_DOC: &str = "Set a key; the value is encoded, and so snapshotted, at the call.\n\n\
-    Guarantee: as the persist mode says: writethrough returns when committed (and synced).\n\n\
-    Raises:\n    InvalidKeyError, InvalidValueError: at the call; nothing changed.\n    \
-    StorageError: the write did not apply (`applied` False) or nobody knows (None).";
-
-static METHODS: [Description; 4] = [
-    Description {
-        name: "aget",
-        doc: AGET_DOC,
-        parameters: "key, default=None",
-        function: hot::aget,
-        is_coroutine_function: true,
-    },
-    Description {
-        name: "aset",
-        doc: ASET_DOC,
-        parameters: "key, value",
-        function: hot::aset,
-        is_coroutine_function: true,
-    },
-    Description {
-        name: "get",
-        doc: "Return the value of a key, or the default; see `aget`.",
-        parameters: "key, default=None",
-        function: hot::get,
-        is_coroutine_function: false,
-    },
-    Description {
-        name: "set",
-        doc: "Set a key; see `aset`.",
-        parameters: "key, value",
-        function: hot::set,
-        is_coroutine_function: false,
-    },
-];
 
 #[repr(C)]
 struct Method {
@@ -265,18 +215,25 @@ unsafe extern "C" fn get_signature(object: *mut PyObject, _: *mut c_void) -> *mu
 }
 
 unsafe extern "C" fn get_asyncio_mark(object: *mut PyObject, _: *mut c_void) -> *mut PyObject {
-    answer(mark(object, "asyncio.coroutines", "_is_coroutine"))
+    answer(mark(object, |py| py.import("asyncio.coroutines")?.getattr("_is_coroutine")))
 }
 
+/// Python 3.12: what `inspect.markcoroutinefunction` puts on a function.
 unsafe extern "C" fn get_inspect_mark(object: *mut PyObject, _: *mut c_void) -> *mut PyObject {
-    answer(mark(object, "inspect", "_is_coroutine_mark")) // Python 3.12
+    answer(mark(object, |py| {
+        let function = py.eval(c"lambda: None", None, None)?;
+        py.import("inspect")?.call_method1("markcoroutinefunction", (&function,))?;
+        function.getattr("_is_coroutine_marker")
+    }))
 }
 
-unsafe fn mark<'py>(object: *mut PyObject, module: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
+type Mark = fn(Python<'_>) -> PyResult<Bound<'_, PyAny>>;
+
+unsafe fn mark<'py>(object: *mut PyObject, mark: Mark) -> PyResult<Bound<'py, PyAny>> {
     if !description_of(object).is_coroutine_function {
         return Err(PyAttributeError::new_err("not a coroutine function"));
     }
-    Python::assume_attached().import(module)?.getattr(name)
+    mark(Python::assume_attached())
 }
 
 unsafe extern "C" fn get_self(object: *mut PyObject, _: *mut c_void) -> *mut PyObject {

@@ -1,7 +1,7 @@
 //! The boundary: everything that touches the interpreter. All of it runs with the GIL; the engine's threads never do.
 //!
-//! `unsafe` is allowed file by file; each states its rule. Without it are: call, decide, errors, flights, gates, home,
-//! keymap, lazy, memory, parse, stats.
+//! `unsafe` is allowed file by file; each states its rule. Without it are: call, decide, descriptions, errors, flights,
+//! gates, home, keymap, lazy, memory, parse, stats.
 #![allow(clippy::inline_always)] // a hit costs some 50 ns: measured, not guessed
 #![allow(clippy::doc_markdown)] // Python's words (persist_mode, FastAPI) are no Rust items
 mod arguments;
@@ -12,6 +12,7 @@ mod channel;
 mod completion;
 mod core;
 mod decide;
+mod descriptions;
 mod engine;
 mod errors;
 mod flights;

@@ -24,10 +24,10 @@ pub fn stats<'py>(py: Python<'py>, core: &Core) -> PyResult<Bound<'py, PyDict>> 
         ("cold_thread", file.cold_thread),
     ];
     let last_error = file.last_error.or_else(|| core.last_error.clone());
-    let (state, mode, options) = (state(core.phase), mode(core.mode), core.options);
+    let (phase, mode, options) = (state(core.phase), mode(core.mode), core.options);
     let nowait = file.nowait_off.map_or_else(|| "on".to_owned(), |reason| format!("off: {reason}"));
     let stats = PyDict::new(py);
-    stats.set_item("state", state)?; // no borrow of the core is used from here on
+    stats.set_item("state", phase)?; // no borrow of the core is used from here on
     stats.set_item("persist_mode", mode)?;
     stats.set_item("synchronous", options.synchronous)?;
     stats.set_item("exclusive", options.exclusive)?;

@@ -1,0 +1,42 @@
+"""The notebook: its text is the source, its outputs are made by running it over ``results/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_S = 120
+
+
+def executed(text: Path) -> Any:
+    """Run a percent script as a notebook, in the project's folder; return it with its outputs.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell failed.
+    """
+    import jupytext
+    from jupyter_client import AsyncKernelManager
+    from nbclient import NotebookClient
+
+    notebook = jupytext.read(text)
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell["id"] = f"cell-{number}"
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT_S,
+        km=AsyncKernelManager(kernel_name="python3", transport="ipc"),
+        record_timing=False,
+        resources={"metadata": {"path": str(text.parents[1])}},
+    )
+    client.execute()
+    notebook.metadata.pop("language_info", None)
+    return notebook
+
+
+def keep(text: Path) -> Path:
+    """Run it, write the notebook beside it; return its file."""
+    import nbformat
+
+    path = text.with_suffix(".ipynb")
+    nbformat.write(executed(text), path)
+    return path
