@@ -97,8 +97,8 @@ plt.show()
 # %% [markdown]
 # ## Batches
 #
-# One call of `abatch_set` is one commit: its fixed cost is paid once, then each row costs little. For each store the two
-# are fitted, again by relative error, to what a row cost in batches of 1 to 10,000.
+# One call of `abatch_set` is one commit: its fixed cost is paid once, then each row costs little. For each store the
+# two are fitted, again by relative error, to what a row cost in batches of 1 to 10,000.
 
 # %%
 batches = durable(run.measurements("rows-batch", value_size=64))
@@ -141,9 +141,8 @@ for store, found in lines(writers).items():
 # %%
 figure, axes = plt.subplots()
 for store, found in lines(writers).items():
-    found = sorted(found, key=lambda record: record["params"]["tasks"])
-    tasks = [record["params"]["tasks"] for record in found]
-    axes.loglog(tasks, [us(record) for record in found], "o-", markersize=4, label=", ".join(store))
+    curve = sorted((record["params"]["tasks"], us(record)) for record in found)
+    axes.loglog(*zip(*curve), "o-", markersize=4, label=", ".join(store))
 axes.axhline(run.begin["sync_us"], color="#9ca3af", linestyle="--", linewidth=1, label="one sync of this disk")
 axes.set_xlabel("tasks that write at once")
 axes.set_ylabel("µs per acknowledged write")

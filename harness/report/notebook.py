@@ -15,8 +15,8 @@ def executed(text: Path) -> Any:
         nbclient.exceptions.CellExecutionError: a cell failed.
     """
     import jupytext
-    from jupyter_client import AsyncKernelManager
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     notebook = jupytext.read(text)
     for number, cell in enumerate(notebook.cells, start=1):
@@ -24,7 +24,8 @@ def executed(text: Path) -> Any:
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT_S,
-        km=AsyncKernelManager(kernel_name="python3", transport="ipc"),
+        kernel_name="python3",
+        config=Config({"KernelManager": {"transport": "ipc"}}),  # no port that others could reach
         record_timing=False,
         resources={"metadata": {"path": str(text.parents[1])}},
     )
@@ -35,8 +36,8 @@ def executed(text: Path) -> Any:
 
 def keep(text: Path) -> Path:
     """Run it, write the notebook beside it; return its file."""
-    import nbformat
+    import jupytext
 
     path = text.with_suffix(".ipynb")
-    nbformat.write(executed(text), path)
+    jupytext.write(executed(text), path, fmt="ipynb")
     return path

@@ -17,11 +17,9 @@ from ..pycore.pool import Pool
 from ..pycore.reader import Answer, Query, Rows
 from ..pycore.switches import Switches
 
-ROWS_PER_FETCH = 64
-
 
 class AiosqliteReader:
-    """One aiosqlite connection for reads under a running loop, one plain connection for all others.
+    """One aiosqlite connection for reads of keys under a running loop, one plain connection for all others.
 
     A read becomes a task at the call. Where that task cannot end (its loop is blocked by a sync call, or closes), the
     plain connection answers instead.
@@ -32,7 +30,7 @@ class AiosqliteReader:
         self._pool = Pool(opening, switches, 1)
         self._under_way: Dict[asyncio.Task[None], Callable[[], None]] = {}
         self._awaited = self._plain = 0
-        self._connection = _daemonic(aiosqlite.Connection(lambda: connect(opening), ROWS_PER_FETCH))
+        self._connection = _daemonic(aiosqlite.Connection(lambda: connect(opening), 64))
         try:
             asyncio.run(_opened(self._connection))  # on the writer's thread, which has no loop
         except BaseException:
@@ -41,7 +39,9 @@ class AiosqliteReader:
 
     def fetch(self, queries: Sequence[Query], answer: Answer, *, may_use_loop: bool) -> Optional[Callable[[], None]]:
         """See `Reader.fetch`."""
-        loop = asyncio._get_running_loop() if may_use_loop else None
+        # A page is fetched in parts: on the shared connection its open cursor would hold an old snapshot for all reads.
+        in_parts = any(query.size_bytes for query in queries)
+        loop = asyncio._get_running_loop() if may_use_loop and not in_parts else None
         if loop is None:
             self._plain += 1
             self._pool.fetch(queries, answer)
@@ -78,21 +78,7 @@ class AiosqliteReader:
             answer(pages, None)
 
     async def _run(self, query: Query) -> Rows:
-        if not query.size_bytes:
-            return [tuple(row) for row in await self._connection.execute_fetchall(query.sql, query.parameters)]
-        rows: Rows = []
-        left = query.size_bytes
-        async with self._connection.execute(query.sql, query.parameters) as cursor:
-            while left > 0:
-                part = await cursor.fetchmany(ROWS_PER_FETCH)
-                if not part:
-                    break
-                for row in part:
-                    rows.append(tuple(row))
-                    left -= sum(len(column) for column in row if column is not None)
-                    if left <= 0:
-                        break
-        return rows
+        return [tuple(row) for row in await self._connection.execute_fetchall(query.sql, query.parameters)]
 
     async def _delay(self) -> None:
         delay_s = self._switches.reader_delay_s()

@@ -30,9 +30,7 @@ class _Unsaved(NamedTuple):
 class _Gated:
     """A call that waits, in order, for cold keys to come home; later calls on its keys queue behind it."""
 
-    def __init__(
-        self, keys: Sequence[Tuple[str, Optional[str]]], run: Callable[[_Gated], None], op: Op[Any]
-    ) -> None:
+    def __init__(self, keys: Sequence[Tuple[str, Optional[str]]], run: Callable[[_Gated], None], op: Op[Any]) -> None:
         self.keys = keys
         self.run = run
         self.op = op
