@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, AsyncIterator, Callable, Iterator, List, Tuple
 
 import pytest
 
@@ -56,6 +56,21 @@ class Recorder:
     def batch_set(self, items: List[Tuple[str, bytes]]) -> None:
         for key, value in items:
             self.set(key, value)
+
+    def items(self) -> Iterator[Tuple[str, bytes]]:
+        for item in self.entries.items():
+            self.done.append(("row", item))
+            yield item
+
+    def visit(self, key: str) -> None:
+        self.done.append(("visit", key))
+
+    async def avisit(self, key: str) -> None:
+        self.visit(key)
+
+    async def aitems(self) -> AsyncIterator[Tuple[str, bytes]]:
+        for item in self.items():
+            yield item
 
     async def aget(self, key: str) -> bytes:
         return self.get(key)

@@ -27,7 +27,7 @@ def figure(run: Recorded) -> Optional[Figure]:
     _panel(grid[0][1], [sets[row] for row in rows], "write of a key that is there")
     grid[0][1].set_yticklabels([])
     height = made.get_size_inches()[1]
-    made.subplots_adjust(left=0.19, right=0.985, top=1 - 0.95 / height, bottom=0.78 / height, wspace=0.05)
+    made.subplots_adjust(left=0.22, right=0.985, top=1 - 0.95 / height, bottom=0.78 / height, wspace=0.05)
     marks = "(k) survives a kill, (v) volatile, else synced before acknowledgement"
     under = f"64 B values, quartiles as whiskers, dashed: a dict in a coroutine. {marks}"
     style.title(made, "What one operation costs, one at a time", under, run)

@@ -22,7 +22,7 @@ def _columns(run: Recorded) -> Dict[str, Dict[Row, Record]]:
     found = {
         "hit": run.measurements("hits", value_size=64),
         "cold read": run.measurements("cold-reads"),
-        "of 100\ngathered": run.measurements("cold-gathers"),
+        "cold, 100\ngathered": run.measurements("cold-gathers"),
         "YCSB C": run.measurements("ycsb-c"),
         "YCSB A": run.measurements("ycsb-a"),
         "write,\n1 task": run.measurements("sets", value_size=64),

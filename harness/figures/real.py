@@ -20,7 +20,7 @@ def figure(run: Recorded) -> Optional[Figure]:
     grid: Any = made.subplots(1, 2, squeeze=False)
     _panel(grid[0][0], written, "a file written, 64 tasks at once")
     _panel(grid[0][1], reads, "a file read that was read before")
-    made.subplots_adjust(left=0.18, right=0.985, top=1 - 1.0 / made.get_size_inches()[1], bottom=0.19, wspace=0.52)
+    made.subplots_adjust(left=0.2, right=0.985, top=1 - 1.0 / made.get_size_inches()[1], bottom=0.19, wspace=0.52)
     facts = written[0]["facts"]
     size = facts["entry_bytes"] / facts["entries"] / 1024
     files = f"{facts['entries']} files of {size:.0f} KiB on average"
