@@ -2,7 +2,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build bench test lint type matrix wheel history lock clean
+.PHONY: help setup build bench test lint type matrix wheel history notebook lock clean
 
 PYTHON ?= python3
 # The label of this machine in results: its processor, never its name.
@@ -72,6 +72,9 @@ wheel: $(VENV)/.group-build ## a wheel for this Python, in dist/
 history: $(VENV)/.group-history $(VENV)/.group-harness ## record this commit with asv (ASV_RANGE=HEAD~5..HEAD for more)
 	$(VENV)/bin/asv machine --yes --machine $(MACHINE) >/dev/null
 	$(RUST) asv run --machine $(MACHINE) --record-samples --skip-existing-successful --show-stderr $(or $(ASV_RANGE),HEAD^!)
+
+notebook: $(VENV)/.built $(VENV)/.group-harness $(VENV)/.group-notebook ## run notebooks/analysis.py over results/, keep its outputs
+	$(PY) -m harness notebook
 
 lock: $(VENV)/.group-lock ## pin the newest tools, for every Python from 3.9 up
 	$(VENV)/bin/uv pip compile --quiet --upgrade --system-certs --universal --python-version 3.9 --no-header --no-annotate \

@@ -69,7 +69,7 @@ MUTANTS: Dict[str, Mutant] = {
         also=frozenset({"killed_in_a_batch_leaves_it_whole"}),
     ),
     "shared mutable value": Mutant(
-        "store.py",
+        "table.py",
         "return self._codec.decode(data)",
         'return self.__dict__.setdefault("_kept", {}).setdefault(data, self._codec.decode(data))',
         caught_by="mutable_values_are_never_shared",
@@ -77,8 +77,8 @@ MUTANTS: Dict[str, Mutant] = {
     ),
     "eviction of unsaved entries": Mutant(
         "pycore/lazy.py",
-        "self._unsaved[key] = _Unsaved(value)",
-        "self._unsaved[key] = _Unsaved(value); len(self._unsaved) > 14 and self._opening.options.capacity == 3"
+        "self._unsaved[key] = Unsaved(value)",
+        "self._unsaved[key] = Unsaved(value); len(self._unsaved) > 14 and self._opening.options.capacity == 3"
         " and self._unsaved.pop(next(iter(self._unsaved)))",
         caught_by="unsaved_entries_are_never_evicted",
         also=frozenset({"one_pop_wins_among_tasks", "sync_calls_on_the_loop_while_it_runs"}),
@@ -91,7 +91,7 @@ MUTANTS: Dict[str, Mutant] = {
         also=frozenset({"hostile_pickles_run_nothing", "view_options_may_differ"}),
     ),
     "read-then-write pop": Mutant(
-        "store.py",
+        "table.py",
         "return self._pop(key, default)",
         "return self._pop(key, default) if default is _MISSING else"
         " (lambda read, delete: Mapped(delete, lambda _: read.wait()))("

@@ -9,7 +9,7 @@ from typing import Tuple
 import pytest
 
 from asyncdictsqlite import AlreadyOpenError, AsyncDictSQLite, UnknownBackendError
-from asyncdictsqlite.opening import has_wal_reset_bug, promise
+from asyncdictsqlite.promise import has_wal_reset_bug, in_force
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ class Affected:
 
 
 def test_an_affected_library_opens_exclusively_unless_told_otherwise() -> None:
-    assert promise(None, Affected())[0] is True  # type: ignore[arg-type]
-    assert promise(False, Affected())[0] is False  # type: ignore[arg-type]
+    assert in_force(None, Affected())[0] is True  # type: ignore[arg-type]
+    assert in_force(False, Affected())[0] is False  # type: ignore[arg-type]
 
 
 def test_a_hard_link_is_the_same_file(tmp_path: Path) -> None:

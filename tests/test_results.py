@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
+from typing import List
 
 import pytest
 
 from harness.measure.records import read
 from harness.measure.remote import ROOT
 from harness.report.checked import problems
+from harness.report.html import page
 from harness.report.markdown import named, replaced
 
 RESULTS = ROOT / "results"
@@ -50,3 +53,37 @@ def test_a_figure_comes_from_a_record(path: Path) -> None:
 
     with Image.open(path) as image:
         assert (RUNS / image.info["Source"]).exists()
+
+
+def named_in(text: str) -> List[str]:
+    """Return the records that a page names."""
+    return re.findall(r"results/runs/([\w.-]+\.jsonl)", text)
+
+
+@pytest.fixture(scope="module")
+def written() -> str:
+    return page(RESULTS, lambda run: [b"a figure"])
+
+
+def test_the_page_loads_nothing(written: str) -> None:
+    loads = re.findall(r"""<(?:script|link|iframe|object)\b|(?:src|href)\s*=\s*["']?(?!data:)|@import|url\(""", written)
+    assert loads == []
+
+
+def test_the_page_names_its_records_and_their_commands(written: str) -> None:
+    assert named_in(written)
+    assert all((RUNS / name).exists() for name in named_in(written))
+    assert all(read(RUNS / name)[0]["command"] in html.unescape(written) for name in named_in(written))
+
+
+def test_the_page_that_is_kept_loads_nothing_and_has_figures() -> None:
+    kept = (RESULTS / "report.html").read_text(encoding="utf-8")
+    assert kept.count("data:image/png;base64,") >= 5
+    assert re.findall(r"<(?:script|link|iframe)\b|src=\"(?!data:)", kept) == []
+    assert all((RUNS / name).exists() for name in named_in(kept)), "python -m harness report --html results/report.html"
+
+
+@pytest.mark.parametrize("path", sorted(path for path in RESULTS.iterdir()), ids=lambda path: path.name)
+def test_the_page_of_results_names_each_folder_and_file(path: Path) -> None:
+    text = (RESULTS / "README.md").read_text(encoding="utf-8")
+    assert f"`{path.name}/`" in text if path.is_dir() else path.name in ("README.md",) or f"`{path.name}`" in text

@@ -22,7 +22,7 @@ def panels(
     if not classes:
         return None
     most = max(len(style.series([record for record in records if record["durability"] == name])) for name in classes)
-    height, legend = 4.0 + 0.17 * (most // 2), 1.0 + 0.17 * (most // 2)
+    height, legend = 4.0 + 0.17 * (most // 2), 0.85 + 0.17 * (most // 2)
     figure = Figure(figsize=(4.9 * len(classes) + 0.4, height))
     grid: Any = figure.subplots(1, len(classes), sharey=True, squeeze=False)
     for axes, name in zip(grid[0], classes):
@@ -30,7 +30,9 @@ def panels(
         axes.set_title(style.SHORT[name], fontsize=10, loc="left", color=style.INK, pad=6)
         axes.set_xlabel(x, fontsize=9, color=style.INK)
     grid[0][0].set_ylabel(y, fontsize=9, color=style.INK)
-    figure.subplots_adjust(left=0.62 / figure.get_size_inches()[0], right=0.985, top=1 - 0.93 / height, bottom=legend / height, wspace=0.06)
+    figure.subplots_adjust(
+        left=0.62 / figure.get_size_inches()[0], right=0.985, top=1 - 0.93 / height, bottom=legend / height, wspace=0.06
+    )
     style.title(figure, titles["title"], titles["under"], run)
     return figure
 
@@ -51,4 +53,4 @@ def _panel(axes: Axes, records: List[Record], place: Place) -> None:
     style.numbers(axes.yaxis)
     axes.grid(color=style.GRID)
     style.plain(axes)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=7.5, frameon=False, handlelength=1.8)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=7.5, frameon=False, handlelength=1.8)

@@ -79,9 +79,14 @@ def run(
 
 @powercut.command("table")
 @click.option("--records", type=click.Path(path_type=Path), default=TRUST, help="Folder of records.")
-def show_table(records: Path) -> None:
-    """Print the newest record of each store and configuration as one table."""
-    click.echo(table.markdown(table.newest(records)), nl=False)
+@click.option("--into", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Page that gets the table.")
+def show_table(records: Path, into: Optional[Path]) -> None:
+    """Print the newest record of each store and configuration as one table, or write it into a page."""
+    newest = table.newest(records)
+    if into is None:
+        click.echo(table.markdown(newest), nl=False)
+    else:
+        into.write_text(table.written_into(into.read_text(encoding="utf-8"), newest), encoding="utf-8")
 
 
 @powercut.command()

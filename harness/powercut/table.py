@@ -38,6 +38,16 @@ def markdown(records: List[Record]) -> str:
     return HEAD + "".join(_row(record) for record in records)
 
 
+def written_into(page: str, records: List[Record]) -> str:
+    """Return a page with the table between its markers."""
+    start, end = "<!-- powercut:table -->\n", "<!-- /powercut:table -->"
+    before, _, rest = page.partition(start)
+    _, marker, after = rest.partition(end)
+    if not marker:
+        raise ValueError(f"the page has no markers: {start.strip()} ... {end}")
+    return before + start + markdown(records) + end + after
+
+
 def _row(record: Record) -> str:
     strict = ", POSIX folders" if record["params"]["strict_directory"] else ""
     age = f"{record['lost_most_s']:.2f} s" if record["lost_most"] else "-"

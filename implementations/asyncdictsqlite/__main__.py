@@ -10,7 +10,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Optional, Sequence
 
-from . import opening, registry
+from . import promise, registry
 from .errors import AsyncDictError
 from .importer import OLD_TABLE, import_dictsqlite
 
@@ -34,10 +34,10 @@ def _describe(name: str) -> str:
         factory = registry.load(name)
     except AsyncDictError as error:
         return f"missing: {error}"
-    exclusive, reason = opening.promise(None, factory)
+    exclusive, reason = promise.in_force(None, factory)
     library = ".".join(map(str, getattr(factory, "sqlite_version_info", ()))) or "unknown"
-    promise = "exclusive: one process at a time" if exclusive else "shared: several processes, coherent reads"
-    return f"SQLite {library}; by default {promise} ({reason})"
+    stated = "exclusive: one process at a time" if exclusive else "shared: several processes, coherent reads"
+    return f"SQLite {library}; by default {stated} ({reason})"
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

@@ -21,13 +21,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _Sleeper = Union["asyncio.Future[None]", threading.Event, Callable[[], None]]
 
-# One lock for all ops: held for a few assignments only.
-_lock = threading.Lock()
+# One lock for all ops: held for a few assignments only. Re-entrant: the collector may run a finalizer meanwhile.
+_lock = threading.RLock()
 
 
 def _renew_lock() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_renew_lock)

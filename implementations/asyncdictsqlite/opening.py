@@ -26,7 +26,6 @@ from .errors import (
     NotADatabaseError,
     ReadOnlyError,
     StateError,
-    WalResetWarning,
 )
 from .op import Op
 from .options import EngineOptions
@@ -38,7 +37,7 @@ Identity = Tuple[int, int]  # device, inode
 
 SMALLEST_FILE = 512  # SQLite's smallest page; it takes a file of a few bytes for an empty one
 
-_lock = threading.Lock()  # guards the four below; never held during I/O
+_lock = threading.RLock()  # guards the four below; never held during I/O
 _open: Dict[Identity, OpenFile] = {}
 _memories: Set[OpenFile] = set()
 _inherited: Set[Identity] = set()  # open in the parent when this process was forked
@@ -302,40 +301,6 @@ def _create(path: str) -> os.stat_result:
         os.close(descriptor)  # new: no connection of this process can hold a lock on it
 
 
-# ---- the WAL-reset bug ----------------------------------------------------------------------------------
-
-
-def has_wal_reset_bug(version: Tuple[int, ...]) -> bool:
-    """Tell whether several processes that write one WAL file can corrupt it (SQLite 3.7.0 to 3.51.2).
-
-    Source: https://sqlite.org/wal.html#walresetbug
-    """
-    if (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51):
-        return False
-    return (3, 7, 0) <= version <= (3, 51, 2)
-
-
-def promise(exclusive: Optional[bool], factory: EngineFactory) -> Tuple[bool, str]:
-    """Resolve the option `exclusive`: the promise in force, and why."""
-    version: Tuple[int, ...] = getattr(factory, "sqlite_version_info", (99,))
-    affected = has_wal_reset_bug(version)
-    name = ".".join(map(str, version))
-    if exclusive is None:
-        if affected:
-            return True, f"SQLite {name} has the WAL-reset bug"
-        return False, "default"
-    return exclusive, "asked for"
-
-
-def warn_of_wal_reset(path: str, exclusive: Optional[bool], factory: EngineFactory, *, stacklevel: int) -> None:
-    """Warn who shares a file through an affected SQLite."""
-    version: Tuple[int, ...] = getattr(factory, "sqlite_version_info", (99,))
-    if exclusive is False and has_wal_reset_bug(version):
-        name = ".".join(map(str, version))
-        message = f"{path}: SQLite {name} can corrupt a WAL file that several processes write: leave exclusive=None, "
-        warnings.warn(message + "use backend='rust', or SQLite >= 3.51.3", WalResetWarning, stacklevel=stacklevel + 1)
-
-
 # ---- the standard library's sqlite3 beside another library ----------------------------------------------
 
 
@@ -385,7 +350,7 @@ def _paths_of(database: Any) -> List[str]:
 def _abandon_all() -> None:
     """In a forked child: every file is the parent's; nothing is closed here."""
     global _lock, _identifying
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _identifying = threading.Lock()
     starting.clear()
     _inherited.update(_open)

@@ -94,7 +94,7 @@ class View:
         self._codec = codec  # of a table whose mode is not known yet: the parent's
         self._is_mode_known = options.storage_mode is not None
         self._is_root = is_root
-        self._lock = threading.Lock()  # guards the four below, and binding
+        self._lock = threading.RLock()  # guards the four below, and binding; a finalizer may call meanwhile
         self._parked: List[Parked[Any]] = []
         self._opening = False
         self._closed: Optional[str] = None  # why, once it is
@@ -245,7 +245,7 @@ class View:
 
     def _after_fork(self, in_use: bool) -> None:
         """In a forked child: a view of what was in use is the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if in_use:
             self._forked = True
             self._detach()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from typing import Any, Callable, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence, Union
 
 from ..errors import ClosedError, ReadOnlyError, StateError
@@ -12,6 +11,7 @@ from ..protocol import Capability, Change, Kind, Opening, Row, Stats, TableInfo,
 from .cache import Cache, ColdReads, Key
 from .changes import outcome, read_back
 from .coherence import Coherence
+from .enginelock import EngineLock
 from .failures import translate
 from .reader import Query, Reader, Rows
 from .switches import Fault, Switches
@@ -33,7 +33,7 @@ class FileEngine:
     def __init__(self, opening: Opening, make_reader: MakeReader) -> None:
         self._opening = opening
         self._make_reader = make_reader
-        self._lock = threading.Lock()
+        self._lock = EngineLock()
         self._state = "new"
         self._cache = Cache(opening.options.capacity, opening.options.capacity_bytes)
         self._cold = ColdReads()

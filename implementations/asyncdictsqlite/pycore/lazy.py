@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections import Counter, deque
 from functools import partial
-from typing import Any, Callable, Deque, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import AsyncDictError, DurabilityUnknownError, FlushFailedError, SchemaMismatchError, StateError
 from ..op import Op
 from ..protocol import Change, Kind, Opening, Stats, Was
+from . import flush
 from .cache import Key, size_of
-from .changes import CLEAR, DELETE, UPSERT, stored
 from .engine import FileEngine, MakeReader
-from .failures import NO_SUCH_TABLE, primary_code
+from .flush import Load, Unsaved
+from .gates import Gate, Gated, Gates
 from .reader import Query, Rows
 from .writer import CHECKPOINT_PAGES
 
 RETRY_S, RETRY_MOST_S = 0.1, 5.0
-
-
-class _Unsaved(NamedTuple):
-    """What is to be written for a key: a value, or None to delete it. Its identity is its generation."""
-
-    value: Optional[bytes]
-
-
-class _Gated:
-    """A call that waits, in order, for cold keys to come home; later calls on its keys queue behind it."""
-
-    def __init__(self, keys: Sequence[Tuple[str, Optional[str]]], run: Callable[[_Gated], None], op: Op[Any]) -> None:
-        self.keys = keys
-        self.run = run
-        self.op = op
-        self.ready = True
-        self.home: Dict[Key, Optional[bytes]] = {}
-        self.error: Optional[Exception] = None
-
-
-class _Load:
-    """How much is queued: operations (overwrites count) and bytes."""
-
-    def __init__(self) -> None:
-        self.operations = self.size_bytes = 0
-
-    def reaches(self, operations: int, size_bytes: int) -> bool:
-        return self.operations >= operations or self.size_bytes >= size_bytes
 
 
 class LazyEngine(FileEngine):
@@ -54,12 +25,11 @@ class LazyEngine(FileEngine):
 
     def __init__(self, opening: Opening, make_reader: MakeReader) -> None:
         super().__init__(opening, make_reader)
-        self._unsaved: Dict[Key, _Unsaved] = {}
+        self._unsaved: Dict[Key, Unsaved] = {}
         self._masked: Dict[str, object] = {}  # cleared, but not yet in the file; the value is the generation
-        self._gates: Counter[Tuple[str, Optional[str]]] = Counter()  # (table, None): the whole table
-        self._gated: Deque[_Gated] = deque()
-        self._queued = _Load()
-        self._flushing = _Load()
+        self._gates = Gates()
+        self._queued = Load()
+        self._flushing = Load()
         self._late: List[Tuple[Op[List[Was]], List[Was]]] = []  # applied, acknowledged when a flush has made room
         self._alarm_set = False
         self._retry_s = RETRY_S
@@ -73,10 +43,10 @@ class LazyEngine(FileEngine):
             refusal = self._refusal()
             if refusal is not None:
                 return Op.failed(refusal)
-            if not self._are_gated([(table, key) for key in keys]):
+            if not self._gates.block([(table, key) for key in keys]):
                 return self._read(table, keys)
             op: Op[List[Optional[bytes]]] = Op()
-            self._gated.append(_Gated((), lambda gated: self._read(table, keys).pass_to(op), op))
+            self._gates.append(Gated((), lambda gated: self._read(table, keys).pass_to(op), op))
             return op
 
     def _look_up(self, key: Key, epoch: Optional[int], home: Dict[str, Optional[bytes]]) -> bool:
@@ -100,7 +70,7 @@ class LazyEngine(FileEngine):
             else:
                 self._run_query(query, result, op)
 
-        def turn(gated: Optional[_Gated]) -> None:
+        def turn(gated: Optional[Gated]) -> None:
             if self._unsaved or self._masked:
                 self._task(run)
             else:
@@ -108,14 +78,14 @@ class LazyEngine(FileEngine):
 
         return self._in_turn(turn, op)
 
-    def _in_turn(self, turn: Callable[[Optional[_Gated]], None], op: Op[Any]) -> Op[Any]:
+    def _in_turn(self, turn: Callable[[Optional[Gated]], None], op: Op[Any]) -> Op[Any]:
         """Run now, or after the calls that wait for cold keys."""
         with self._lock:
             refusal = self._refusal()
             if refusal is not None:
                 return Op.failed(refusal)
-            if self._gated:
-                self._gated.append(_Gated((), turn, op))
+            if self._gates:
+                self._gates.append(Gated((), turn, op))
             else:
                 turn(None)
         return op
@@ -137,7 +107,7 @@ class LazyEngine(FileEngine):
                     return Op.failed(SchemaMismatchError(f"{message}; nothing was applied"))
             keys = [(change.table, None if change.kind == Kind.CLEAR else change.key) for change in changes]
             home, cold = self._needed(changes, old)
-            if not cold and not self._are_gated(keys):
+            if not cold and not self._gates.block(keys):
                 self._acknowledge(op, self._apply(changes, old, home))
                 return op
             self._gate(keys, home, cold, lambda gated: self._acknowledge(op, self._apply(changes, old, gated.home)), op)
@@ -184,7 +154,7 @@ class LazyEngine(FileEngine):
         return None if key[0] in self._masked else home[key]
 
     def _enqueue(self, key: Key, value: Optional[bytes]) -> None:
-        self._unsaved[key] = _Unsaved(value)
+        self._unsaved[key] = Unsaved(value)
         self._cold.outdate(key)
         self._cache.drop(key)
         self._queued.operations += 1
@@ -216,29 +186,19 @@ class LazyEngine(FileEngine):
 
     # ---- gates -----------------------------------------------------------------------------------------
 
-    def _are_gated(self, keys: Sequence[Tuple[str, Optional[str]]]) -> bool:
-        gates = self._gates
-        if not gates:
-            return False
-        return any(
-            key in gates or (key[0], None) in gates or (key[1] is None and any(gate[0] == key[0] for gate in gates))
-            for key in keys
-        )
-
     def _gate(
         self,
-        keys: Sequence[Tuple[str, Optional[str]]],
-        home: Dict[Key, Optional[bytes]],
+        keys: Sequence[Gate],
+        home: Mapping[Key, Optional[bytes]],
         cold: Mapping[str, Sequence[str]],
-        run: Callable[[_Gated], None],
+        run: Callable[[Gated], None],
         op: Op[Any],
     ) -> None:
-        gated = _Gated(keys, run, op)
+        gated = Gated(keys, run, op)
         gated.home.update(home)
-        self._gates.update(keys)
-        self._gated.append(gated)
         waiting = set(cold)
         gated.ready = not waiting
+        self._gates.append(gated)
 
         def came_home(table: str, values: Mapping[str, bytes], error: Optional[Exception]) -> None:
             with self._lock:
@@ -247,24 +207,11 @@ class LazyEngine(FileEngine):
                 gated.error = gated.error or error
                 waiting.discard(table)
                 gated.ready = not waiting
-                self._run_gated()
+                self._gates.run(self._refusal)
 
         for table in cold:
             # Not on a loop: a sync call that queues behind may block it.
             self._fetch_cold(table, cold[table], partial(came_home, table), may_use_loop=False)
-
-    def _run_gated(self) -> None:
-        while self._gated and self._gated[0].ready:
-            gated = self._gated.popleft()
-            for key in gated.keys:
-                self._gates[key] -= 1
-                if not self._gates[key]:
-                    del self._gates[key]
-            error = self._refusal() or gated.error
-            if error is not None:
-                gated.op.fail(error)
-            else:
-                gated.run(gated)
 
     # ---- flushing --------------------------------------------------------------------------------------
 
@@ -305,13 +252,14 @@ class LazyEngine(FileEngine):
         self._writer.check()
         with self._lock:
             unsaved, masked = dict(self._unsaved), dict(self._masked)
-            self._flushing, self._queued, self._alarm_set = self._queued, _Load(), False
+            self._flushing, self._queued, self._alarm_set = self._queued, Load(), False
         if not unsaved and not masked:
             self._settle(None)
             return
         try:
             self._writer.transaction(
-                lambda: self._write(unsaved, masked), lambda epoch: self._saved(unsaved, masked, epoch)
+                lambda: flush.write(self._writer.connection, self._writer.modes, unsaved, masked),
+                lambda epoch: self._saved(unsaved, masked, epoch),
             )
         except DurabilityUnknownError:
             raise
@@ -325,33 +273,12 @@ class LazyEngine(FileEngine):
         self._settle(None)
         self._writer.checkpoint(CHECKPOINT_PAGES)
 
-    def _write(self, unsaved: Mapping[Key, _Unsaved], masked: Mapping[str, object]) -> None:
-        modes = self._writer.modes
-        rows: Dict[str, List[Tuple[str, Optional[bytes]]]] = {table: [] for table in masked}
-        for (table, key), entry in sorted(unsaved.items(), key=_in_key_order):
-            rows.setdefault(table, []).append((key, entry.value))
-        for table in rows.keys() & modes.keys():  # the others were dropped meanwhile, with all their keys
-            try:
-                self._write_table(table, rows[table], clear=table in masked)
-            except sqlite3.OperationalError as error:
-                if primary_code(error) != NO_SUCH_TABLE:
-                    raise
-                del modes[table]  # another process dropped it
-
-    def _write_table(self, table: str, rows: Sequence[Tuple[str, Optional[bytes]]], *, clear: bool) -> None:
-        connection, modes = self._writer.connection, self._writer.modes
-        if clear:
-            connection.execute(CLEAR.format(table))
-        puts = [(key, stored(modes, table, value)) for key, value in rows if value is not None]
-        connection.executemany(UPSERT.format(table), puts)
-        connection.executemany(DELETE.format(table), [(key,) for key, value in rows if value is None])
-
-    def _saved(self, unsaved: Mapping[Key, _Unsaved], masked: Mapping[str, object], epoch: int) -> None:
+    def _saved(self, unsaved: Mapping[Key, Unsaved], masked: Mapping[str, object], epoch: int) -> None:
         """Move what was flushed to the cache; what was overwritten meanwhile stays unsaved. Under the lock."""
-        for gated in self._gated:  # their cold reads may have missed this flush
+        for gated in self._gates:  # their cold reads may have missed this flush
             for table, name in gated.keys:
                 if name is not None and ((table, name) in unsaved or table in masked):
-                    gated.home[table, name] = unsaved.get((table, name), _Unsaved(None)).value
+                    gated.home[table, name] = unsaved.get((table, name), Unsaved(None)).value
         for key, entry in unsaved.items():
             if self._unsaved.get(key) is entry:
                 del self._unsaved[key]
@@ -366,12 +293,12 @@ class LazyEngine(FileEngine):
         with self._lock:
             self._queued.operations += self._flushing.operations
             self._queued.size_bytes += self._flushing.size_bytes
-            self._flushing = _Load()
+            self._flushing = Load()
 
     def _settle(self, error: Optional[Exception]) -> None:
         """A flush is over: acknowledge who waited for room, if there is some; after a failed sync fail them."""
         with self._lock:
-            self._flushing = _Load()
+            self._flushing = Load()
             late, self._late = self._late, []
             if error is None and self._is_full():
                 self._late, late = late, []
@@ -469,7 +396,3 @@ class LazyEngine(FileEngine):
         stats["unsaved"] = len(self._unsaved)
         stats["unsaved_bytes"] = self._queued.size_bytes + self._flushing.size_bytes
         return stats
-
-
-def _in_key_order(item: Tuple[Key, _Unsaved]) -> Key:
-    return item[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from bisect import bisect_left
 from collections import OrderedDict
 from typing import ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
@@ -12,6 +11,7 @@ from ..errors import AsyncDictError, CapacityExceededError, ClosedError, ConfigE
 from ..op import Op
 from ..protocol import Capability, Change, Kind, Opening, Row, Stats, TableInfo, Was
 from .cache import Key, size_of
+from .enginelock import EngineLock
 
 _Undo = List[Tuple[Key, Optional[bytes]]]
 
@@ -23,7 +23,7 @@ class MemoryEngine:
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
-        self._lock = threading.Lock()
+        self._lock = EngineLock()
         self._state = "open"
         self._modes: Dict[str, str] = {}
         self._values: OrderedDict[Key, bytes] = OrderedDict()
@@ -183,7 +183,7 @@ class MemoryEngine:
 
     def abandon(self) -> None:
         """In a forked child: answer nothing."""
-        self._lock = threading.Lock()
+        self._lock = EngineLock()
         self._state = "closed"
 
     def _closed(self) -> ClosedError:

@@ -15,6 +15,7 @@ from ..protocol import Change, Opening, TableInfo, Was
 from . import changes, schema
 from .coherence import Coherence
 from .connection import connect
+from .enginelock import EngineLock
 from .failures import is_of_one_call, primary_code, translate
 from .switches import Switches
 from .writersqueue import WritersQueue
@@ -52,7 +53,7 @@ class Writer:
         lock: the engine's; guards the coherence.
     """
 
-    def __init__(self, opening: Opening, lock: threading.Lock, coherence: Coherence, switches: Switches,
+    def __init__(self, opening: Opening, lock: EngineLock, coherence: Coherence, switches: Switches,
                  committed: Done, failed: Callable[[Exception], None]) -> None:  # fmt: skip
         self._opening = opening
         self._engine_lock = lock
@@ -61,7 +62,7 @@ class Writer:
         self._committed = committed
         self._failed = failed
         self._waiting: Deque[Union[Call, Task]] = deque()
-        self._arrived = threading.Condition(threading.Lock())
+        self._arrived = threading.Condition()  # re-entrant: a finalizer may submit while we do
         self._stop = False
         self._alarm: Optional[float] = None
         self._on_alarm: Callable[[], None] = lambda: None

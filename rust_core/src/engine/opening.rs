@@ -86,6 +86,11 @@ fn find_or_create(settings: &Settings) -> Result<(), Failure> {
 ///
 /// What cannot be read this way (a new file whose content is still in its WAL, a damaged one) is judged after the real open.
 fn refuse_foreign(path: &Path) -> Result<(), Failure> {
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    if std::fs::metadata(journal).is_ok_and(|found| found.len() > 0) {
+        return Ok(()); // a power cut, or another process at work: what is in the file may be half of a change
+    }
     let verdict = connection::open_immutable(path).map_err(schema::Error::from).and_then(|c| schema::inspect(&c, path));
     match verdict {
         Err(schema::Error::Refused(failure)) => Err(failure),
