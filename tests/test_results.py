@@ -86,4 +86,4 @@ def test_the_page_that_is_kept_loads_nothing_and_has_figures() -> None:
 @pytest.mark.parametrize("path", sorted(path for path in RESULTS.iterdir()), ids=lambda path: path.name)
 def test_the_page_of_results_names_each_folder_and_file(path: Path) -> None:
     text = (RESULTS / "README.md").read_text(encoding="utf-8")
-    assert f"`{path.name}/`" in text if path.is_dir() else path.name in ("README.md",) or f"`{path.name}`" in text
+    assert f"`{path.name}/`" in text if path.is_dir() else path.name == "README.md" or f"`{path.name}`" in text
