@@ -25,7 +25,13 @@ Self = TypeVar("Self", bound="Peer")
 
 TIMEOUT_S = 20.0
 
-_START = "import ast, sys; from {0} import {1}; {1}(*ast.literal_eval(sys.argv[1]))"
+# A shell's background job ignores SIGINT, and so would its children.
+_START = """
+import ast, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from {0} import {1}
+{1}(*ast.literal_eval(sys.argv[1]))
+"""
 
 
 class Ended(NamedTuple):
