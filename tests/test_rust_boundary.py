@@ -680,6 +680,81 @@ def test_a_slow_read_does_not_overwrite_a_newer_value(make: Callable[..., Any]) 
         assert engine.read("t", keys).wait() == [b"new"] * 20
 
 
+# ---- batches -------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_of_hits_gives_the_very_objects(db: AsyncDictSQLite) -> None:
+    items = {f"k{number}": f"v{number}" for number in range(10)}
+    db.batch_set(items)
+    hits = db.stats()["hits"]
+    found = db.batch_get([*items, "k0"])
+    assert found == [*items.values(), "v0"]
+    assert all(one is other for one, other in zip(found, items.values()))
+    assert db.stats()["hits"] == hits + 11
+
+
+class Key(str):
+    __slots__ = ()
+
+
+SHAPES: List[Callable[[Any], Any]] = [
+    dict, lambda pairs: pairs, iter, tuple, lambda pairs: {Key(key): value for key, value in pairs},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["memory", "lazy", "writethrough"])
+@pytest.mark.parametrize("shape", SHAPES, ids=["dict", "list", "iterator", "tuple", "subclasses"])
+@pytest.mark.parametrize("values", [[b"a", "b", 3], [[1], {"a": 1}, None]], ids=["atoms", "containers"])
+def test_a_batch_of_any_shape(tmp_path: Path, mode: str, shape: Callable[[Any], Any], values: List[Any]) -> None:
+    pairs = [("k", values[0]), ("\u20ac", values[1]), ("l", values[2])]
+    with AsyncDictSQLite(tmp_path / "x.db", persist_mode=mode, backend="rust") as store:
+        store.batch_set(shape(pairs))
+        assert store.batch_get(("k", "\u20ac", "l")) == values
+        assert store.batch_get(iter(["l", "missing", Key("k")]), 7) == [values[2], 7, values[0]]
+
+
+@pytest.mark.parametrize("mode", ["memory", "lazy", "writethrough"])
+@pytest.mark.parametrize(
+    "bad", [{"k": 1, 2: 3}, {"k": 1, "l": lambda: 0}, {"k": 1, "\ud800": 2}, {"k": 1, "l": b"x" * 99}]
+)
+def test_a_batch_with_one_bad_item_changes_nothing(tmp_path: Path, mode: str, bad: Any) -> None:
+    path = tmp_path / "x.db"
+    with AsyncDictSQLite(path, persist_mode=mode, backend="rust", max_value_bytes=50) as store:
+        store.set("k", 0)
+        with pytest.raises((TypeError, ValueError)):
+            store.batch_set(bad)
+        assert dict(store.items()) == {"k": 0}
+
+
+def test_a_batch_that_does_not_fit_changes_nothing() -> None:
+    with AsyncDictSQLite("full", persist_mode="memory", backend="rust", capacity=2) as store:
+        store.batch_set({"a": 1, "b": 2})
+        with pytest.raises(errors.CapacityExceededError):
+            store.batch_set({"a": 3, "c": 4})
+        assert store.batch_get(["a", "b", "c"]) == [1, 2, None]
+
+
+def test_one_str_is_no_batch(db: AsyncDictSQLite) -> None:
+    with pytest.raises(TypeError):
+        db.batch_get("keys")
+
+
+def test_a_lazy_key_overwritten_while_it_is_flushed_stays_unsaved(make: Callable[..., Any]) -> None:
+    engine = make(persist_mode="lazy")
+    store = _rust.Store()
+    store._bind(engine, "t", make_codec("bytes"))
+    store.set("k", b"1")
+    engine.inject(writer_delay_s=0.05)
+    flushed = engine.flush()
+    store.set("k", b"2")
+    flushed.wait()
+    engine.inject()
+    assert store.get("k") == b"2"
+    engine.flush().wait()
+    assert engine.stats()["unsaved"] == 0
+    assert engine.scan("t", start="", end=None, reverse=False, rows=9, size_bytes=999, values=True).wait()[0][1] == b"2"
+
+
 # ---- lazy: strict order per key ------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ class BytesCodec:
     text = False
 
     def __init__(self, max_value_bytes: int) -> None:
-        self._max_value_bytes = max_value_bytes
+        self.max_value_bytes = max_value_bytes
 
     def encode(self, value: object) -> bytes:
         """Return the bytes of a bytes, bytearray or memoryview (in C order, contiguous or not).
@@ -23,7 +23,7 @@ class BytesCodec:
             ValueTooLargeError: before copying.
         """
         if type(value) is bytes:
-            check_size(len(value), self._max_value_bytes)
+            check_size(len(value), self.max_value_bytes)
             return value
         if not isinstance(value, (bytes, bytearray, memoryview)):
             raise ValueEncodingError(
@@ -34,7 +34,7 @@ class BytesCodec:
             view = memoryview(value)
         except ValueError as error:
             raise ValueEncodingError(f"storage_mode='bytes' cannot hold this memoryview: {error}") from error
-        check_size(view.nbytes, self._max_value_bytes)
+        check_size(view.nbytes, self.max_value_bytes)
         return view.tobytes()
 
     def decode(self, data: bytes) -> bytes:

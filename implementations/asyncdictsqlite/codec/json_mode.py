@@ -37,7 +37,7 @@ class JsonCodec:
     text = True
 
     def __init__(self, max_value_bytes: int) -> None:
-        self._max_value_bytes = max_value_bytes
+        self.max_value_bytes = max_value_bytes
 
     def encode(self, value: object) -> bytes:
         """Return the JSON text.
@@ -47,16 +47,16 @@ class JsonCodec:
             ValueTooLargeError: the text is above ``max_value_bytes``.
         """
         if type(value) is str:
-            check_size(len(value), self._max_value_bytes)
+            check_size(len(value), self.max_value_bytes)
         try:
-            _check_types(value, self._max_value_bytes)
+            _check_types(value, self.max_value_bytes)
             data = despite_deep_callers(_ENCODER.encode, value).encode()
             _check_digits(data)
         except InvalidValueError:
             raise
         except (ValueError, RuntimeError, MemoryError) as error:
             raise ValueEncodingError(f"storage_mode='json' cannot hold this value: {reason(error)}") from error
-        check_size(len(data), self._max_value_bytes)
+        check_size(len(data), self.max_value_bytes)
         return data
 
     def decode(self, data: bytes) -> Any:

@@ -50,7 +50,7 @@ class JsonbCodec:
     text = False
 
     def __init__(self, max_value_bytes: int) -> None:
-        self._max_value_bytes = max_value_bytes
+        self.max_value_bytes = max_value_bytes
 
     def encode(self, value: object) -> bytes:
         """Return the JSONB, each header as short as can be.
@@ -60,7 +60,7 @@ class JsonbCodec:
             ValueTooLargeError: the JSONB is above ``max_value_bytes``.
         """
         if type(value) is str:
-            check_size(len(value), self._max_value_bytes)
+            check_size(len(value), self.max_value_bytes)
         try:
             return despite_deep_callers(self._encoded, value)
         except InvalidValueError:
@@ -70,7 +70,7 @@ class JsonbCodec:
 
     def _encoded(self, value: object) -> bytes:
         elements: List[bytes] = []
-        check_size(_append_all([value], elements, 0, self._max_value_bytes), self._max_value_bytes)
+        check_size(_append_all([value], elements, 0, self.max_value_bytes), self.max_value_bytes)
         return b"".join(elements)
 
     def decode(self, data: bytes) -> Any:

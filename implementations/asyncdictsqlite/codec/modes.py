@@ -29,10 +29,12 @@ class Codec(Protocol):
     Attributes:
         storage_mode: "pickle", "json", "jsonb" or "bytes".
         text: True where the file keeps the bytes as TEXT (they are UTF-8), False for BLOB.
+        max_value_bytes: most bytes that `encode` returns.
     """
 
     storage_mode: str
     text: bool
+    max_value_bytes: int
 
     def encode(self, value: object) -> bytes:
         """Return the bytes that `decode` turns into an equal value; a snapshot, sharing nothing mutable.

@@ -31,7 +31,7 @@ class PickleCodec:
     def __init__(self, allowed: AllowList, max_value_bytes: int) -> None:
         self._allowed = allowed
         self._names = traceable(allowed or ())
-        self._max_value_bytes = max_value_bytes
+        self.max_value_bytes = max_value_bytes
         self._inspected: Dict[bytes, bool] = {}
 
     def encode(self, value: object) -> bytes:
@@ -43,7 +43,7 @@ class PickleCodec:
             UnsafePickleError: names the global to add to ``pickle_allow``.
         """
         if type(value) in _SIZED:
-            check_size(len(value), self._max_value_bytes)  # type: ignore[arg-type]
+            check_size(len(value), self.max_value_bytes)  # type: ignore[arg-type]
         try:
             data = pickle.dumps(value, PROTOCOL)
             if _ENUMS_BY_NAME and b"getattr" in data:
@@ -52,7 +52,7 @@ class PickleCodec:
             raise ValueEncodingError(
                 f"storage_mode='pickle' cannot pickle this {type(value).__name__}: {type(error).__name__}: {error}"
             ) from error
-        check_size(len(data), self._max_value_bytes)
+        check_size(len(data), self.max_value_bytes)
         if type(value) not in _SCALARS and self._allowed is not None and _may_name(data):
             self._check_readable(data)
         return data

@@ -71,9 +71,18 @@ impl<J: Job> Engine<J> {
             return nothing;
         }
         let (changes, bytes) = size_of(&job);
-        self.shared.to_writer.queue(job, changes, bytes).unwrap_or_else(|job| {
-            self.shared.deliver_one(job, Err(self.shared.refusal()));
-            nothing
+        self.append(changes, bytes, |_| Some(job))
+    }
+
+    /// Queue changes as part of the newest queued job: `add` extends it, or returns another job with them. It runs with
+    /// a lock held, so it may not call back.
+    #[inline]
+    pub fn append(&self, changes: usize, bytes: usize, add: impl FnOnce(Option<&mut J>) -> Option<J>) -> Queued {
+        self.shared.to_writer.queue(changes, bytes, add).unwrap_or_else(|job| {
+            if let Some(job) = job {
+                self.shared.deliver_one(job, Err(self.shared.refusal()));
+            }
+            Queued { unsaved: 0, unsaved_bytes: 0, full: false }
         })
     }
 
@@ -96,7 +105,9 @@ impl<J: Job> Engine<J> {
         if matches!(call, Call::Close) { Ok(super::Answer::Done) } else { Err(self.shared.refusal()) }
     }
 
-    fn refuses(&self) -> bool {
+    /// Whether every call but `close` fails.
+    #[inline]
+    pub fn refuses(&self) -> bool {
         self.shared.state() >= State::Stopped || self.shared.abandoned.load(Ordering::Acquire)
     }
 

@@ -115,14 +115,19 @@ impl<J> Inbox<J> {
         Ok(())
     }
 
-    /// Append to the lazy queue; gives the job back where the inbox is shut.
-    pub fn queue(&self, job: J, changes: usize, bytes: usize) -> Result<Queued, J> {
+    /// Append to the lazy queue: `add` extends its newest job, or returns another one. Where the inbox is shut it gets
+    /// none to extend, and what it returns is given back.
+    pub fn queue(
+        &self,
+        changes: usize,
+        bytes: usize,
+        add: impl FnOnce(Option<&mut J>) -> Option<J>,
+    ) -> Result<Queued, Option<J>> {
         let mut inner = self.lock();
-        let Some(lazy) = self.lazy else { return Err(job) };
-        if inner.shut {
-            return Err(job);
+        let Some(lazy) = self.lazy.filter(|_| !inner.shut) else { return Err(add(None)) };
+        if let Some(job) = add(inner.lazy.last_mut()) {
+            inner.lazy.push(job);
         }
-        inner.lazy.push(job);
         inner.unsaved += changes;
         inner.unsaved_bytes += bytes;
         let (unsaved, unsaved_bytes) = (inner.unsaved, inner.unsaved_bytes);
@@ -320,12 +325,12 @@ mod tests {
         let lazy = Lazy { flush_interval: hour, max_unsaved: 100, max_unsaved_bytes: 100 };
         let inbox = Inbox::new(100, Some(lazy));
         for job in [0, 1] {
-            assert!(inbox.queue(job, 1, 10).is_ok_and(|queued| !queued.full));
+            assert!(inbox.queue(1, 10, |_| Some(job)).is_ok_and(|queued| !queued.full));
         }
         assert_eq!(took(&inbox).0, Took::Nothing, "not due yet");
         let mut batch = Batch::default();
         inbox.drain(&mut batch);
-        assert!(inbox.queue(2, 1, 180).is_ok_and(|queued| queued.full && queued.unsaved == 3));
+        assert!(inbox.queue(1, 180, |_| Some(2)).is_ok_and(|queued| queued.full && queued.unsaved == 3));
         inbox.put_back(&mut batch.lazy, hour);
         send(&inbox, 9, Call::Flush);
         inbox.take(&mut batch, None);

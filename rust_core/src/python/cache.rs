@@ -148,36 +148,60 @@ impl Cache {
     }
 
     /// Keep a value. A saved one that finds no room at all is forgotten instead.
-    pub fn set(&mut self, table: u32, key: &OwnedKey, kept: Kept, state: State, epoch: u64, generation: u64) {
+    /// Returns where it is then.
+    pub fn set(&mut self, table: u32, key: &OwnedKey, kept: Kept, state: State, epoch: u64, generation: u64) -> u32 {
         let fits = self.limits.entries > 0 && Self::cost(key, &kept) <= self.limits.bytes;
         if state == State::Saved && !fits {
             self.trash.extend([kept.object, kept.encoded].into_iter().flatten());
             self.remove(table, &key.borrow());
-            return;
+            return NONE;
         }
         if let Some(slot) = self.slot_of(table, &key.borrow()) {
             self.replace(slot, kept, state, epoch, generation);
-            return self.make_room();
+            self.make_room();
+            return slot;
         }
         let slot = self.insert(table, key, kept, state, epoch, generation);
         self.make_room();
         if let Some(entry) = &self.slots[slot as usize] {
             entry.visited.set(false);
         }
+        slot
     }
 
-    /// Memory mode: give an entry another value, if there is one and no limit is in the way. Returns what is not needed.
+    /// Memory mode: give an entry another value, if there is one and no limit is in the way;
+    /// `kept` gets what it was.
     #[inline(always)]
-    pub fn replace_in_place(&mut self, table: u32, key: &Key, kept: Kept) -> Result<Kept, Kept> {
-        let Some(slot) = self.slot_of(table, key) else { return Err(kept) };
-        let Some(entry) = self.slots[slot as usize].as_mut() else { return Err(kept) };
+    pub fn replace_in_place(&mut self, table: u32, key: &Key, kept: &mut Kept) -> bool {
+        let Some(slot) = self.slot_of(table, key) else { return false };
+        let Some(entry) = self.slots[slot as usize].as_mut() else { return false };
         let bytes = self.bytes - entry.kept.size_bytes + kept.size_bytes;
         if bytes > self.limits.bytes {
-            return Err(kept);
+            return false;
         }
         self.bytes = bytes;
         entry.visit();
-        Ok(std::mem::replace(&mut entry.kept, kept))
+        std::mem::swap(&mut entry.kept, kept);
+        true
+    }
+
+    /// Lazy: give an entry a newer, unsaved value, if there is one. Returns where it is; `kept` gets what it was.
+    #[inline(always)]
+    pub fn overwrite(&mut self, table: u32, key: &Key, kept: &mut Kept, generation: u64) -> Option<u32> {
+        let slot = self.slot_of(table, key)?;
+        let entry = self.slots[slot as usize].as_mut()?;
+        self.bytes = self.bytes - entry.kept.size_bytes + kept.size_bytes;
+        std::mem::swap(&mut entry.kept, kept);
+        (entry.epoch, entry.generation) = (0, generation);
+        entry.visit();
+        let was = std::mem::replace(&mut entry.state, State::Unsaved);
+        if was == State::Saved {
+            self.change_state(slot, was, State::Unsaved);
+        }
+        if self.bytes > self.limits.bytes {
+            self.make_room();
+        }
+        Some(slot)
     }
 
     fn replace(&mut self, slot: u32, kept: Kept, state: State, epoch: u64, generation: u64) {
@@ -255,6 +279,17 @@ impl Cache {
         let was = std::mem::replace(&mut entry.state, State::Saved);
         self.change_state(slot, was, State::Saved);
         self.make_room();
+    }
+
+    /// The same for a value put into this slot.
+    pub fn saved_at(&mut self, slot: u32, generation: u64, epoch: u64) {
+        let Some(entry) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        if entry.state == State::Unsaved && entry.generation == generation {
+            entry.epoch = epoch;
+            entry.state = State::Saved;
+            self.change_state(slot, State::Unsaved, State::Saved);
+            self.make_room();
+        }
     }
 
     pub fn remove(&mut self, table: u32, key: &Key) -> bool {

@@ -1,4 +1,4 @@
-//! One wake-up per event loop: an eventfd that workers write, and the callbacks that are due in that loop.
+//! One wake-up per event loop: a descriptor that workers make readable, and the callbacks that are due in that loop.
 //!
 //! The loop owns its channel (as the callback of `add_reader`), so that a closed loop takes the descriptor with it.
 #![allow(unsafe_code)]

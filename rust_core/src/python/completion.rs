@@ -6,18 +6,17 @@
 
 use super::gil_cell::GilCell;
 use super::job::Finished;
+use crate::engine::wake::Waker;
 use pyo3::prelude::*;
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How many changes that a lazy flush made durable one entry takes in.
-const SETTLED_AT_ONCE: usize = 64;
+/// How many jobs that a lazy flush made durable one entry takes in.
+const SETTLED_AT_ONCE: usize = 4;
 /// How long a blocked thread may miss a signal (KeyboardInterrupt).
 const SIGNAL_CHECK: Duration = Duration::from_millis(100);
 
@@ -172,31 +171,31 @@ pub fn forget_loop(wake: &Arc<Wake>) {
     lock().loops.retain(|known| !Arc::ptr_eq(known, wake));
 }
 
-/// The descriptor by which workers wake one loop.
+/// How workers wake one loop.
 pub struct Wake {
-    event: File,
+    waker: Waker,
     signalled: AtomicBool,
     sleepers: AtomicUsize,
 }
 
 impl Wake {
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { event: event()?, signalled: AtomicBool::new(false), sleepers: AtomicUsize::new(0) })
+        Ok(Self { waker: Waker::new()?, signalled: AtomicBool::new(false), sleepers: AtomicUsize::new(0) })
     }
 
     pub fn descriptor(&self) -> RawFd {
-        self.event.as_raw_fd()
+        self.waker.fd()
     }
 
     pub fn signal(&self) {
         if !self.signalled.swap(true, Ordering::AcqRel) {
-            let _ = (&self.event).write(&1u64.to_ne_bytes()); // a full counter wakes as well
+            self.waker.wake();
         }
     }
 
     /// Before looking for what arrived: an arrival after that signals again.
     pub fn clear(&self) {
-        let _ = (&self.event).read(&mut [0; 8]); // nothing to read: a spurious wake-up
+        self.waker.clear();
         self.signalled.store(false, Ordering::SeqCst);
     }
 
@@ -210,14 +209,5 @@ impl Wake {
 
     fn has_sleepers(&self) -> bool {
         self.sleepers.load(Ordering::SeqCst) > 0
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn event() -> std::io::Result<File> {
-    // SAFETY: a plain system call; the descriptor is ours alone and File closes it.
-    unsafe {
-        let descriptor = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
-        if descriptor < 0 { Err(std::io::Error::last_os_error()) } else { Ok(File::from_raw_fd(descriptor)) }
     }
 }

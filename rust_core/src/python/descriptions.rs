@@ -1,6 +1,6 @@
 //! The methods of `Store`: their names, parameters and documentation.
 use super::arguments::Arguments;
-use super::hot;
+use super::{batch, hot};
 use pyo3::ffi::PyObject;
 
 /// Called with a Store and its arguments, the GIL held.
@@ -24,7 +24,7 @@ const ASET_DOC: &str = "Set a key; the value is encoded, and so snapshotted, at 
     Raises:\n    InvalidKeyError, InvalidValueError: at the call; nothing changed.\n    \
     StorageError: the write did not apply (`applied` False) or nobody knows (None).";
 
-pub static METHODS: [Description; 4] = [
+pub static METHODS: [Description; 8] = [
     Description {
         name: "aget",
         doc: AGET_DOC,
@@ -51,6 +51,35 @@ pub static METHODS: [Description; 4] = [
         doc: "Set a key; see `aset`.",
         parameters: "key, value",
         function: hot::set,
+        is_coroutine_function: false,
+    },
+    Description {
+        name: "abatch_get",
+        doc: "Return the values in the order given, the default where missing; duplicates are allowed.",
+        parameters: "keys, default=None",
+        function: batch::abatch_get,
+        is_coroutine_function: true,
+    },
+    Description {
+        name: "abatch_set",
+        doc: "Set many keys, all or none; of duplicates the last wins.\n\n\
+    Args:\n    items: a mapping, or (key, value) pairs.",
+        parameters: "items",
+        function: batch::abatch_set,
+        is_coroutine_function: true,
+    },
+    Description {
+        name: "batch_get",
+        doc: "Return the values in the order given, the default where missing.",
+        parameters: "keys, default=None",
+        function: batch::batch_get,
+        is_coroutine_function: false,
+    },
+    Description {
+        name: "batch_set",
+        doc: "Set many keys, all or none; of duplicates the last wins.",
+        parameters: "items",
+        function: batch::batch_set,
         is_coroutine_function: false,
     },
 ];

@@ -15,7 +15,8 @@ pub fn take_in(py: Python<'_>, content: Content, outcome: Outcome) {
     let engine = &engine::bound(py, &engine);
     let result = match (work, outcome) {
         (Work::Read(read), outcome) => return read_home(engine, read, &awaitable, outcome),
-        (Work::Queue(changes), outcome) => return queue_home(engine, &changes, &outcome),
+        (Work::Queue(changes), outcome) => return lazy::flushed(engine, &changes, epoch_of_flush(&outcome)),
+        (Work::Puts(puts), outcome) => return lazy::puts_flushed(engine, &puts.items, epoch_of_flush(&outcome)),
         (Work::Commit(commit), outcome) => commit_home(engine, &commit, outcome),
         (Work::Open, Ok(Answer::Opened(tables))) => open_home(engine, &tables),
         (Work::Scan, Ok(Answer::Rows(found))) => rows::of_file(py, &found),
@@ -169,12 +170,12 @@ fn fail(engine: &Bound<'_, Engine>, read: &Read, awaitable: &Ref, error: Option<
 
 // ---- writes --------------------------------------------------------------------------------------------------------
 
-fn queue_home(engine: &Bound<'_, Engine>, changes: &[Change], outcome: &Outcome) {
-    let epoch = match outcome {
+/// None: it did not take place, the engine has stopped.
+fn epoch_of_flush(outcome: &Outcome) -> Option<u64> {
+    match outcome {
         Ok(Answer::Flushed { epoch, .. }) => Some(*epoch),
         _ => None,
-    };
-    lazy::flushed(engine, changes, epoch);
+    }
 }
 
 fn commit_home(engine: &Bound<'_, Engine>, commit: &Commit, outcome: Outcome) -> PyResult<Ref> {

@@ -8,7 +8,7 @@
 use super::arguments::{Arguments, parse};
 use super::cache::Kept;
 use super::call::{Call, submit};
-use super::core::Mode;
+use super::core::{Core, Mode};
 use super::engine::Engine;
 use super::job::{Change, Commit};
 use super::key::{Key, OwnedKey};
@@ -26,7 +26,7 @@ const AGET: [&str; 2] = ["key", "default"];
 const ASET: [&str; 2] = ["key", "value"];
 
 #[inline(always)]
-unsafe fn store<'a>(py: Python<'a>, this: &'a *mut PyObject) -> &'a Store {
+pub unsafe fn store<'a>(py: Python<'a>, this: &'a *mut PyObject) -> &'a Store {
     Bound::ref_from_ptr(py, this).cast_unchecked::<Store>().get()
 }
 
@@ -74,29 +74,64 @@ pub unsafe fn get(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
     finish(py, aget_slow(py, this, arguments).and_then(|operation| operation.call_method0("wait")))
 }
 
-/// Memory mode: give a key that is there a value that needs no encoding. False: go the long way.
+/// Set a key where memory decides alone and nothing needs a codec. False: go the long way.
 #[inline(always)]
-unsafe fn replace(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> bool {
+unsafe fn put_at_once(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> bool {
     let [key, value] = *arguments.positional() else { return false };
     completion::drain(py);
     let (Some(view), Some(key)) = (store(py, &this).view(py), Key::of(key)) else { return false };
     let core = view.engine().core(py);
-    if !core.direct || core.mode != Mode::Memory {
-        return false;
+    match core.mode {
+        Mode::Memory if core.direct => replace(core, view, &key, value),
+        Mode::Lazy if lazy::takes_puts(core) => put_lazily(py, view, &key, value),
+        _ => false,
     }
+}
+
+/// Memory mode: give a key that is there another value.
+#[inline(always)]
+unsafe fn replace(core: &mut Core, view: &View, key: &Key, value: *mut PyObject) -> bool {
     let Some(size_bytes) = value::encoded_size(value, view.kind).filter(|size| *size <= view.max_value_bytes) else {
         return false;
     };
     let Some(object) = Ref::new(value) else { return false };
+    let mut kept = Kept { object: Some(object), encoded: None, size_bytes };
+    core.cache.replace_in_place(view.table, key, &mut kept)
+    // `kept` is dropped with nothing borrowed any more
+}
+
+/// Lazy mode: put an atom under a usual key.
+#[inline(always)]
+unsafe fn put_lazily(py: Python<'_>, view: &View, key: &Key, value: *mut PyObject) -> bool {
+    let Some(encoded) = encode_atom(value, view.kind) else { return false };
+    let size_bytes = value::content(encoded.as_ptr()).len();
+    let (Some(key), Some(object)) = (OwnedKey::ascii(key), Ref::new(value)) else { return false };
+    if size_bytes > view.max_value_bytes || lazy::might_fill(view.engine().core(py), 1, key.bytes().len() + size_bytes)
+    {
+        return false;
+    }
+    // The object is enough: the encoder gives these same bytes again.
+    let engine = view.engine_object(py);
     let kept = Kept { object: Some(object), encoded: None, size_bytes };
-    let displaced = core.cache.replace_in_place(view.table, &key, kept);
-    displaced.is_ok() // dropped here, with nothing borrowed any more
+    drop(lazy::put(&engine, view.table, key, kept, encoded));
+    engine.get().sweep(py);
+    true
+}
+
+/// The bytes of a value that needs no codec.
+#[inline(always)]
+pub unsafe fn encode_atom(value: *mut PyObject, kind: Kind) -> Option<Ref> {
+    match kind {
+        Kind::Bytes if ffi::PyBytes_CheckExact(value) != 0 => Ref::new(value),
+        Kind::Pickle => value::pickle(value),
+        Kind::Bytes | Kind::Other => None,
+    }
 }
 
 /// `aset(key, value)`
 pub unsafe fn aset(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
     let py = Python::assume_attached();
-    if arguments.has_no_names() && replace(py, this, arguments) {
+    if arguments.has_no_names() && put_at_once(py, this, arguments) {
         return awaitable::resolved(Ref::none().into_ptr());
     }
     finish(py, put(py, this, arguments))
@@ -105,10 +140,13 @@ pub unsafe fn aset(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
 /// `set(key, value)`
 pub unsafe fn set(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
     let py = Python::assume_attached();
+    if arguments.has_no_names() && put_at_once(py, this, arguments) {
+        return Ref::none().into_ptr();
+    }
     finish(py, put(py, this, arguments).and_then(|operation| operation.call_method0("wait")))
 }
 
-fn finish(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> *mut PyObject {
+pub fn finish(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> *mut PyObject {
     match result {
         Ok(object) => object.into_ptr(),
         Err(error) => {
@@ -136,7 +174,7 @@ unsafe fn aget_slow(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -
 
 /// Let the Python side park the call, or say why it cannot be made.
 #[cold]
-unsafe fn unopened<'py>(
+pub unsafe fn unopened<'py>(
     py: Python<'py>,
     this: *mut PyObject,
     name: &str,
@@ -170,7 +208,7 @@ unsafe fn put(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> PyRe
     put_change(&engine, change)
 }
 
-fn change(view: &View, py: Python<'_>, key: OwnedKey, object: Option<Ref>, encoded: Ref) -> Change {
+pub fn change(view: &View, py: Python<'_>, key: OwnedKey, object: Option<Ref>, encoded: Ref) -> Change {
     let table = &view.engine().core(py).tables[view.table as usize];
     Change {
         kind: engine::Kind::Put,
@@ -198,7 +236,7 @@ fn put_change<'py>(engine: &Bound<'py, Engine>, change: Change) -> PyResult<Boun
         && core.direct
         && !core.options.readonly
         && core.flush_failure.is_none()
-        && !lazy::might_fill(core, &change)
+        && !lazy::might_fill(core, 1, change.size_bytes())
     {
         let change = lazy::remember(core, change);
         lazy::queue_up(engine, vec![change], &Ref::none());
@@ -208,7 +246,7 @@ fn put_change<'py>(engine: &Bound<'py, Engine>, change: Change) -> PyResult<Boun
     submit(engine, commit(change))
 }
 
-fn done(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+pub fn done(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: GIL held.
     unsafe { Bound::from_owned_ptr_or_err(py, awaitable::resolved(Ref::none().into_ptr())) }
 }
@@ -218,12 +256,7 @@ fn encode(py: Python<'_>, kind: Kind, codec: &Ref, most: usize, value: &Ref) -> 
     // SAFETY: GIL held; `value` is an argument, alive during the call.
     let (may_stay, encoded) = unsafe {
         let may_stay = value::may_stay(value.as_ptr(), kind);
-        let encoded = match kind {
-            Kind::Bytes if may_stay => Some(value.clone()),
-            Kind::Pickle => value::pickle(value.as_ptr()),
-            Kind::Bytes | Kind::Other => None,
-        };
-        (may_stay, encoded.filter(|encoded| value::content(encoded.as_ptr()).len() <= most))
+        (may_stay, encode_atom(value.as_ptr(), kind).filter(|encoded| value::content(encoded.as_ptr()).len() <= most))
     };
     let object = may_stay.then(|| value.clone());
     if let Some(encoded) = encoded {

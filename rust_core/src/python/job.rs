@@ -29,12 +29,34 @@ pub enum Work {
     Commit(Commit),
     /// Lazy: on its way to the file; its caller was told already.
     Queue(Vec<Change>),
+    /// The same, of plain puts, which calls append one by one.
+    Puts(Puts),
     Scan,
     Count,
     /// flush, backup
     Other,
     Close,
 }
+
+/// Lazy puts into one table.
+pub struct Puts {
+    pub table: u32,
+    pub table_name: Arc<str>,
+    pub is_text: bool,
+    pub items: Vec<Put>,
+}
+
+pub struct Put {
+    pub key: OwnedKey,
+    /// Encoded: a bytes object.
+    pub value: Ref,
+    pub generation: u64,
+    /// Where the cache had it then.
+    pub slot: u32,
+}
+
+/// Puts that share one job.
+const MOST_PUTS: usize = 128;
 
 pub struct Read {
     pub table: u32,
@@ -88,6 +110,26 @@ impl Change {
     }
 }
 
+impl Put {
+    pub fn size_bytes(&self) -> usize {
+        self.key.bytes().len() + bytes(Some(&self.value)).len()
+    }
+}
+
+impl Puts {
+    fn change(&self, index: usize) -> engine::Change<'_> {
+        let put = &self.items[index];
+        engine::Change {
+            kind: Kind::Put,
+            table: &self.table_name,
+            key: put.key.bytes(),
+            value: bytes(Some(&put.value)),
+            expected: &[],
+            text: self.is_text,
+        }
+    }
+}
+
 /// The content of a bytes object; empty where there is none.
 pub fn bytes(object: Option<&Ref>) -> &[u8] {
     // SAFETY: fields of jobs that go here hold bytes objects, checked when they were made.
@@ -107,6 +149,14 @@ impl Job {
         }
     }
 
+    /// The puts of this job, if they are of that table and there is room for one more.
+    pub fn puts_with_room(&mut self, of_table: u32) -> Option<&mut Vec<Put>> {
+        match &mut self.0.work {
+            Work::Puts(Puts { table, items, .. }) if *table == of_table && items.len() < MOST_PUTS => Some(items),
+            _ => None,
+        }
+    }
+
     /// Open it, with the GIL held.
     pub fn open(self, _py: Python<'_>) -> Content {
         *ManuallyDrop::into_inner(self.0)
@@ -117,6 +167,7 @@ impl engine::Job for Job {
     fn len(&self) -> usize {
         match &self.0.work {
             Work::Read(read) => read.keys.len(),
+            Work::Puts(puts) => puts.items.len(),
             _ => self.changes().len(),
         }
     }
@@ -136,6 +187,9 @@ impl engine::Job for Job {
     }
 
     fn change(&self, index: usize) -> engine::Change<'_> {
+        if let Work::Puts(puts) = &self.0.work {
+            return puts.change(index);
+        }
         let change = &self.changes()[index];
         engine::Change {
             kind: change.kind,
@@ -162,7 +216,7 @@ pub enum Finished {
 impl Finished {
     /// Whether nobody waits for it: a change that was acknowledged long ago became durable.
     pub fn settles(&self) -> bool {
-        matches!(self, Self::Job(job, Ok(_)) if matches!(job.0.work, Work::Queue(_)))
+        matches!(self, Self::Job(job, Ok(_)) if matches!(job.0.work, Work::Queue(_) | Work::Puts(_)))
     }
 
     /// Whether it may come home before what settles: a read; all else may be asked for what is unsaved next.

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use std::ptr;
+use std::{ptr, slice};
 
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -40,8 +40,24 @@ impl Key {
 
     #[inline(always)]
     pub fn is(&self, object: *mut PyObject, hash: isize) -> bool {
-        // SAFETY: both are live exact strs: the comparison runs no Python code and cannot fail.
-        self.object == object || (self.hash == hash && unsafe { ffi::PyUnicode_Compare(self.object, object) == 0 })
+        // SAFETY: both are live exact strs.
+        self.object == object || (self.hash == hash && unsafe { is_equal(self.object, object) })
+    }
+}
+
+/// # Safety
+/// GIL held; both are live exact strs.
+#[inline]
+unsafe fn is_equal(one: *mut PyObject, other: *mut PyObject) -> bool {
+    // SAFETY: as stated; compact ASCII has its text right behind its head; comparing strs runs no Python code.
+    unsafe {
+        let (a, b): (*const ffi::PyASCIIObject, *const ffi::PyASCIIObject) = (one.cast(), other.cast());
+        if ffi::PyUnicode_IS_COMPACT_ASCII(one) == 0 || ffi::PyUnicode_IS_COMPACT_ASCII(other) == 0 {
+            return ffi::PyUnicode_Compare(one, other) == 0;
+        }
+        let text =
+            |text: *const ffi::PyASCIIObject| slice::from_raw_parts(text.add(1).cast::<u8>(), (*a).length as usize);
+        (*a).length == (*b).length && text(a) == text(b)
     }
 }
 
@@ -59,9 +75,30 @@ unsafe impl Send for OwnedKey {}
 unsafe impl Sync for OwnedKey {}
 
 impl OwnedKey {
+    /// The usual key, with no call of the interpreter: an exact `str` of ASCII that is not too long.
+    ///
+    /// # Safety
+    /// GIL held, `key` is alive.
+    #[inline(always)]
+    pub unsafe fn ascii(key: &Key) -> Option<Self> {
+        // SAFETY: as stated; compact ASCII has its text, which is UTF-8, right behind its head.
+        unsafe {
+            let head: *const ffi::PyASCIIObject = key.object.cast_const().cast();
+            if ffi::PyUnicode_IS_COMPACT_ASCII(key.object) == 0 || (*head).length as usize > MOST_BYTES {
+                return None;
+            }
+            let utf8 = ptr::slice_from_raw_parts(head.add(1).cast(), (*head).length as usize);
+            Some(Self { object: Ref::new(key.object)?, hash: key.hash, utf8 })
+        }
+    }
+
     /// Check a key as the contract says.
     pub fn check(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = object.py();
+        // SAFETY: GIL held, alive.
+        if let Some(key) = unsafe { Key::of(object.as_ptr()).and_then(|key| Self::ascii(&key)) } {
+            return Ok(key);
+        }
         let Ok(text) = object.cast::<PyString>() else {
             let kind = object.get_type();
             let shown: String = object.repr()?.to_string_lossy().chars().take(80).collect();

@@ -1,11 +1,11 @@
 //! persist_mode="lazy": decided in memory, queued for the flush, in strict order per key.
 use super::cache::{Kept, State};
 use super::call::{Call, carry_out};
-use super::core::{Core, Mode, Phase, WaitsForRoom};
+use super::core::{Core, Mode, Phase, Table, WaitsForRoom};
 use super::decide::{Homes, cold_keys, decide};
 use super::engine::Engine;
 use super::gates::Parked;
-use super::job::{Asker, Change, Commit, Job, Work, complete};
+use super::job::{Asker, Change, Commit, Job, Put, Puts, Work, complete};
 use super::key::OwnedKey;
 use super::reference::Ref;
 use super::{errors, read, result};
@@ -203,6 +203,93 @@ pub fn queue_up(engine: &Bound<'_, Engine>, changes: Vec<Change>, awaitable: &Re
     is_full(engine.get().core(engine.py()))
 }
 
+/// Put one key at once, as `remember` and `queue_up` do; only where `takes_puts`. Returns what to release when
+/// nothing is borrowed; the rest waits in the trash.
+#[inline(always)]
+pub fn put(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, mut kept: Kept, value: Ref) -> Kept {
+    let core = engine.get().core(engine.py());
+    let Some(file) = &core.engine else { return kept };
+    let generation = core.generation + 1;
+    core.generation = generation;
+    core.flights.publish(table, &key);
+    let slot = match core.cache.overwrite(table, &key.borrow(), &mut kept, generation) {
+        Some(slot) => slot,
+        None => core.cache.set(table, &key, std::mem::take(&mut kept), State::Unsaved, 0, generation),
+    };
+    let put = Put { key, value, generation, slot };
+    let size_bytes = put.size_bytes();
+    core.unsaved.operations += 1;
+    core.unsaved.bytes += size_bytes;
+    let tables = &core.tables;
+    let _ = file.append(1, size_bytes, |newest| match newest.and_then(|job| job.puts_with_room(table)) {
+        Some(puts) => {
+            puts.push(put);
+            None
+        }
+        None => Some(job_of(engine, table, &tables[table as usize], put)),
+    });
+    kept
+}
+
+/// Put many keys at once, all in one flush; as `put`.
+pub fn put_all(
+    engine: &Bound<'_, Engine>,
+    number: u32,
+    bytes: usize,
+    items: impl ExactSizeIterator<Item = (OwnedKey, Kept, Ref)>,
+) {
+    let core = engine.get().core(engine.py());
+    let mut puts = Vec::with_capacity(items.len());
+    for (key, mut kept, value) in items {
+        let generation = core.next_generation();
+        core.flights.publish(number, &key);
+        let slot = match core.cache.overwrite(number, &key.borrow(), &mut kept, generation) {
+            Some(slot) => slot,
+            None => core.cache.set(number, &key, std::mem::take(&mut kept), State::Unsaved, 0, generation),
+        };
+        core.cache.trash.extend([kept.object, kept.encoded].into_iter().flatten());
+        puts.push(Put { key, value, generation, slot });
+    }
+    core.unsaved.operations += puts.len();
+    core.unsaved.bytes += bytes;
+    let table = &core.tables[number as usize];
+    let (count, table_name, is_text) = (puts.len(), table.name.clone(), table.is_text());
+    let job = Job::new(engine, Ref::none(), Work::Puts(Puts { table: number, table_name, is_text, items: puts }));
+    if let Some(file) = &core.engine {
+        let _ = file.append(count, bytes, |_| Some(job));
+    }
+}
+
+#[cold]
+fn job_of(engine: &Bound<'_, Engine>, number: u32, table: &Table, put: Put) -> Job {
+    let puts = Puts { table: number, table_name: table.name.clone(), is_text: table.is_text(), items: vec![put] };
+    Job::new(engine, Ref::none(), Work::Puts(puts))
+}
+
+/// Whether a put can be applied and acknowledged at once.
+#[inline(always)]
+pub fn takes_puts(core: &Core) -> bool {
+    core.mode == Mode::Lazy
+        && core.direct
+        && !core.options.readonly
+        && core.flush_failure.is_none()
+        && core.engine.as_ref().is_some_and(|file| !file.refuses())
+}
+
+/// A flush of puts is over.
+pub fn puts_flushed(engine: &Bound<'_, Engine>, puts: &[Put], epoch: Option<u64>) {
+    let core = engine.get().core(engine.py());
+    for put in puts {
+        if let Some(epoch) = epoch {
+            core.cache.saved_at(put.slot, put.generation, epoch);
+        }
+        core.unsaved.bytes -= put.size_bytes();
+    }
+    core.unsaved.operations -= puts.len();
+    engine.get().sweep(engine.py());
+    make_room(engine);
+}
+
 /// A flush is over: forget what it made durable, and acknowledge what waited for room.
 pub fn flushed(engine: &Bound<'_, Engine>, changes: &[Change], epoch: Option<u64>) {
     let py = engine.py();
@@ -234,10 +321,11 @@ fn is_full(core: &Core) -> bool {
         || core.unsaved.bytes >= core.options.max_unsaved_bytes.saturating_mul(2)
 }
 
-/// Whether one more change might find it full.
-pub fn might_fill(core: &Core, change: &Change) -> bool {
-    core.unsaved.operations + 1 >= core.options.max_unsaved.saturating_mul(2)
-        || core.unsaved.bytes + change.size_bytes() >= core.options.max_unsaved_bytes.saturating_mul(2)
+/// Whether so many more operations and bytes might find it full.
+#[inline(always)]
+pub fn might_fill(core: &Core, operations: usize, bytes: usize) -> bool {
+    core.unsaved.operations + operations >= core.options.max_unsaved.saturating_mul(2)
+        || core.unsaved.bytes + bytes >= core.options.max_unsaved_bytes.saturating_mul(2)
 }
 
 fn make_room(engine: &Bound<'_, Engine>) {

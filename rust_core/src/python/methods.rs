@@ -39,12 +39,20 @@ struct BoundMethod {
     this: *mut PyObject,   // owned
 }
 
+#[cfg(Py_3_10)]
+const IMMUTABLE: c_ulong = ffi::Py_TPFLAGS_IMMUTABLETYPE;
+#[cfg(not(Py_3_10))]
+const IMMUTABLE: c_ulong = 0;
+
 struct Types {
     bound: *mut PyTypeObject,
     store: *mut PyTypeObject,
+    /// The first concrete class that was used, kept alive for ever: it needs no walk up its bases.
+    usual: *mut PyTypeObject,
 }
 
-static TYPES: GilCell<Types> = GilCell::new(Types { bound: ptr::null_mut(), store: ptr::null_mut() });
+static TYPES: GilCell<Types> =
+    GilCell::new(Types { bound: ptr::null_mut(), store: ptr::null_mut(), usual: ptr::null_mut() });
 
 // ---- calls ---------------------------------------------------------------------------------------------------------
 
@@ -75,7 +83,19 @@ unsafe extern "C" fn call_bound(
 
 #[inline(always)]
 unsafe fn is_store(object: *mut PyObject) -> bool {
-    ffi::PyType_IsSubtype(ffi::Py_TYPE(object), (*TYPES.get()).store) != 0
+    ffi::Py_TYPE(object) == (*TYPES.get()).usual || is_other_store(object)
+}
+
+#[cold]
+unsafe fn is_other_store(object: *mut PyObject) -> bool {
+    let types = &mut *TYPES.get();
+    let kind = ffi::Py_TYPE(object);
+    let is_store = ffi::PyType_IsSubtype(kind, types.store) != 0;
+    if is_store && types.usual.is_null() {
+        ffi::Py_INCREF(kind.cast());
+        types.usual = kind;
+    }
+    is_store
 }
 
 #[cold]
@@ -336,12 +356,13 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
             slot(ffi::Py_tp_richcompare, compare as *mut c_void),
             slot(ffi::Py_tp_hash, hash as *mut c_void),
         ];
-        let descriptor = ffi::Py_TPFLAGS_METHOD_DESCRIPTOR;
+        // CPython specialises the lookup (LOAD_METHOD) of descriptors of immutable types alone.
+        let descriptor = ffi::Py_TPFLAGS_METHOD_DESCRIPTOR | IMMUTABLE;
         let method =
             make_type(py, c"asyncdictsqlite._rust.Method", size_of::<Method>(), descriptor, false, method_slots)?;
         let bound =
             make_type(py, c"asyncdictsqlite._rust.BoundMethod", size_of::<BoundMethod>(), 0, true, bound_slots)?;
-        *TYPES.get() = Types { bound, store: class.as_type_ptr() };
+        *TYPES.get() = Types { bound, store: class.as_type_ptr(), usual: ptr::null_mut() };
         for description in &METHODS {
             class.setattr(description.name, new_method(py, method, description)?)?;
         }

@@ -6,6 +6,7 @@
 #![allow(clippy::doc_markdown)] // Python's words (persist_mode, FastAPI) are no Rust items
 mod arguments;
 mod awaitable;
+mod batch;
 mod cache;
 mod call;
 mod channel;

@@ -21,7 +21,7 @@ pub struct View {
     pub table: u32,
     pub kind: Kind,
     pub codec: Ref,
-    /// Of an encoded value; 0: only the codec knows.
+    /// Of an encoded value.
     pub max_value_bytes: usize,
 }
 
@@ -65,7 +65,7 @@ impl Store {
     fn _bind(&self, engine: &Bound<'_, Engine>, table: &str, codec: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = engine.py();
         let mode: String = codec.getattr("storage_mode")?.extract()?;
-        let limit = codec.getattr_opt("_max_value_bytes")?.map(|most| most.extract()).transpose()?;
+        let max_value_bytes = codec.getattr("max_value_bytes")?.extract()?;
         let core = engine.get().core(py);
         let number = core.table(table);
         core.tables[number as usize].storage_mode = Some(mode.as_str().into());
@@ -74,7 +74,7 @@ impl Store {
             table: number,
             kind: Kind::of_mode(&mode),
             codec: Ref::of(codec),
-            max_value_bytes: limit.unwrap_or(0),
+            max_value_bytes,
         }));
         Ok(())
     }
