@@ -10,7 +10,7 @@ from typing import Any, List
 import pytest
 
 from harness import cli
-from harness.cli import benchmark as benchmark_command
+from harness.cli.benchmark import DRIVER
 from harness.contenders import CONTENDERS
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 from harness.drivers import pytest_benchmark
@@ -118,9 +118,7 @@ def test_a_report_of_something_else_is_one_line(
     with pytest.raises(SystemExit) as ended:
         cli.main(["benchmark", "--json", str(report), *where])
     assert ended.value.code == 2
-    assert capfd.readouterr().err == (
-        f"error: report.json is no report of {benchmark_command.DRIVER} by --benchmark-json\n"
-    )
+    assert capfd.readouterr().err == (f"error: report.json is no report of {DRIVER} by --benchmark-json\n")
 
 
 def results() -> List[Path]:

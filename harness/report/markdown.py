@@ -23,9 +23,13 @@ BLOCKS: Dict[str, Callable[[Recorded], Optional[Table]]] = {
     "table": tables.overview,
     "ladder": _ladder,
     "corpus": tables.corpus,
+    "cold": tables.cold,
+    "mixed": tables.mixed,
+    "iteration": tables.iteration,
+    "opening": tables.opening,
     "stage": tables.stage,
 }
-DRIVERS = {"table": "sweep", "ladder": "sweep", "corpus": "sweep", "stage": "stage"}
+DRIVERS = {name: "stage" if name == "stage" else "sweep" for name in BLOCKS}
 
 
 def named(text: str) -> List[str]:

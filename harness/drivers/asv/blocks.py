@@ -101,6 +101,4 @@ def _blocks(workload: Workload) -> Type[Blocks]:
     return type(name, (Blocks,), {**methods, **facts, "__module__": __name__})
 
 
-for _workload in WORKLOADS.values():
-    _made = _blocks(_workload)
-    globals()[_made.__name__] = _made
+globals().update({made.__name__: made for made in map(_blocks, WORKLOADS.values())})
