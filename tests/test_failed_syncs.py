@@ -1,0 +1,164 @@
+"""After a sync that failed: who is told, what stops, and how a store opens again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+from asyncdictsqlite import AsyncDictSQLite, DurabilityUnknownError, StateError
+from tests.stores import every_backend, in_a_loop, on_the_python_core, outcome
+
+pytestmark = pytest.mark.timeout(20)
+
+OUTCOMES_OF_A_STOP = (DurabilityUnknownError, StateError)
+
+
+async def open_store(path: Path, backend: str, **options: Any) -> AsyncDictSQLite:
+    """Open a store that holds k = 1, saved."""
+    db = await AsyncDictSQLite(path, backend=backend, **options).aopen()
+    await db.aset("k", 1)
+    await db.aflush()
+    return db
+
+
+async def stopped_store(path: Path, backend: str) -> AsyncDictSQLite:
+    db = await open_store(path, backend, persist_mode="writethrough")
+    db._engine.inject(writer_fault=(1, "sync"))
+    assert isinstance(await outcome(db.aset("k", 2)), DurabilityUnknownError)
+    return db
+
+
+def threads(name: str) -> int:
+    return sum(thread.name == name for thread in threading.enumerate())
+
+
+@every_backend
+@pytest.mark.parametrize(
+    "options", [{"persist_mode": "lazy"}, {"persist_mode": "writethrough", "synchronous": "normal"}], ids=str
+)
+@in_a_loop
+async def test_a_flush_behind_a_failed_sync_fails_too(backend: str, options: Any, tmp_path: Path) -> None:
+    db = await open_store(tmp_path / "a.db", backend, **options)
+    await db.aset("k", 2)
+    db._engine.inject(writer_fault=(1, "sync"))
+    first, second = db.aflush(), db.aflush()
+    assert isinstance(await outcome(first), DurabilityUnknownError)
+    assert isinstance(await outcome(second), OUTCOMES_OF_A_STOP)
+    await db.aclose()
+
+
+@every_backend
+@in_a_loop
+async def test_a_call_that_waits_for_a_cold_key_fails_once_the_engine_has_stopped(backend: str, tmp_path: Path) -> None:
+    db = await open_store(tmp_path / "a.db", backend, capacity=0)
+    db._engine.inject(reader_delay_s=0.3, writer_fault=(1, "sync"), seed=3)
+    await db.aset("other", 1)
+    pop, flush = db.apop("k"), db.table("main").aflush()
+    assert isinstance(await outcome(pop), OUTCOMES_OF_A_STOP) or isinstance(await outcome(flush), OUTCOMES_OF_A_STOP)
+    await db.aclose()
+
+
+@on_the_python_core
+@in_a_loop
+async def test_a_store_that_stopped_while_a_cold_call_waited_opens_again(backend: str, tmp_path: Path) -> None:
+    db = await open_store(tmp_path / "a.db", backend, capacity=0, flush_interval=0.02)
+    db._engine.inject(reader_delay_s=0.3, writer_fault=(1, "sync"), seed=3)
+    await db.aset("other", 1)
+    pop = db.apop("k")
+    await asyncio.sleep(0.1)
+    assert db.stats()["state"] == "stopped"
+    assert isinstance(await outcome(pop), OUTCOMES_OF_A_STOP)
+    assert await outcome(db.aopen()) is db
+    assert await outcome(db.aget("k")) == 1
+    await db.aclose()
+
+
+@every_backend
+@in_a_loop
+async def test_a_failed_sync_stops_the_engine_also_when_a_table_is_created(backend: str, tmp_path: Path) -> None:
+    db = await open_store(tmp_path / "a.db", backend)
+    db._engine.inject(writer_fault=(1, "sync"))
+    assert isinstance(await outcome(db.table("x").aset("a", 1)), DurabilityUnknownError)
+    assert db.stats()["state"] == "stopped"
+    await db.aclose()
+
+
+@every_backend
+@in_a_loop
+async def test_a_failed_sync_stops_the_engine_also_when_a_table_is_dropped(backend: str, tmp_path: Path) -> None:
+    db = await open_store(tmp_path / "a.db", backend)
+    await db.table("x").aset("a", 1)
+    await db.aflush()
+    db._engine.inject(writer_fault=(1, "sync"))
+    assert isinstance(await outcome(db.adrop_table("x")), DurabilityUnknownError)
+    assert db.stats()["state"] == "stopped"
+    await db.aclose()
+
+
+@every_backend
+@in_a_loop
+async def test_a_reopening_that_failed_can_be_tried_again(backend: str, tmp_path: Path) -> None:
+    db = await stopped_store(tmp_path / "a.db", backend)
+    file: Any = db._source.file
+    factory = file.factory
+
+    def broken(opening: Any) -> Any:
+        raise OSError("not now")
+
+    file.factory = broken
+    assert isinstance(await outcome(db.aopen()), OSError)
+    file.factory = factory
+    assert await outcome(db.aopen()) is db
+    assert await outcome(db.aget("k")) in (1, 2)
+    await db.aclose()
+
+
+@on_the_python_core
+@in_a_loop
+async def test_many_reopenings_at_once_make_one_engine(backend: str, tmp_path: Path) -> None:
+    db = await stopped_store(tmp_path / "a.db", backend)
+    before = threads("asyncdictsqlite-writer")
+    await asyncio.gather(*(db.aopen() for _ in range(4)))
+    await db.aset("k", 3)
+    assert threads("asyncdictsqlite-writer") <= before
+    await db.aclose()
+
+
+@every_backend
+@in_a_loop
+async def test_a_close_whose_sync_failed_leaves_no_descriptor(backend: str, tmp_path: Path) -> None:
+    db = await open_store(tmp_path / "failing.db", backend)
+    await db.aset("k", 2)
+    db._engine.inject(writer_fault=(1, "sync"))
+    assert isinstance(await outcome(db.aclose()), DurabilityUnknownError)
+    assert open_descriptors("failing.db") == []
+
+
+def open_descriptors(name: str) -> List[str]:
+    found = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            found.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        except FileNotFoundError:  # that of the listing
+            continue
+    return [path for path in found if name in path]
+
+
+@every_backend
+@in_a_loop
+async def test_a_refusal_does_not_collect_the_frames_of_all_who_were_refused(backend: str, tmp_path: Path) -> None:
+    db = await stopped_store(tmp_path / "a.db", backend)
+    lengths = []
+    for _ in range(3):
+        error, frames = await outcome(db.aget("k")), 0
+        traceback = error.__traceback__
+        while traceback is not None:
+            frames, traceback = frames + 1, traceback.tb_next
+        lengths.append(frames)
+    assert len(set(lengths)) == 1
+    await db.aclose()

@@ -1,0 +1,89 @@
+"""Lazy mode: writes that race cold reads, and flushes that cannot be written."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from asyncdictsqlite import AsyncDictSQLite, SchemaMismatchError
+from tests.stores import child, every_backend, in_a_loop, on_the_python_core, outcome
+
+pytestmark = [pytest.mark.timeout(20), pytest.mark.filterwarnings("ignore::asyncdictsqlite.WalResetWarning")]
+
+DROP_TABLE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("DELETE FROM adsq_meta WHERE table_name = 't'")
+connection.execute("DROP TABLE t")
+connection.commit()
+"""
+
+
+@every_backend
+@in_a_loop
+async def test_of_two_pops_of_a_cold_key_one_gets_it(backend: str, tmp_path: Path) -> None:
+    async with AsyncDictSQLite(tmp_path / "a.db", capacity=0, flush_interval=0.001, backend=backend) as db:
+        await db.abatch_set({f"k{i}": 1 for i in range(60)})
+        await db.aflush()
+        db._engine.inject(reader_delay_s=0.02, seed=1)
+        got = await asyncio.gather(*(db.apop(f"k{i}", 0) for i in range(60) for _ in range(2)))
+        db._engine.inject()
+    assert [sum(got[i : i + 2]) for i in range(0, 120, 2)] == [1] * 60
+
+
+@every_backend
+@in_a_loop
+async def test_a_pop_after_a_clear_finds_nothing(backend: str, tmp_path: Path) -> None:
+    async with AsyncDictSQLite(tmp_path / "a.db", capacity=0, flush_interval=0.001, backend=backend) as db:
+        for seed in range(20):
+            await db.aset("k", 1)
+            await db.aflush()
+            db._engine.inject(reader_delay_s=0.05, seed=seed)
+            assert (await asyncio.gather(db.adelete("k"), db.aclear(), db.apop("k", None)))[2] is None
+            db._engine.inject()
+
+
+@every_backend
+@in_a_loop
+async def test_a_write_that_a_failed_flush_refuses_was_not_applied(backend: str, tmp_path: Path) -> None:
+    async with AsyncDictSQLite(tmp_path / "a.db", max_unsaved=5, flush_interval=60, backend=backend) as db:
+        await db.aopen()
+        db._engine.inject(writer_fault=(1, "full"), writer_delay_s=0.1)
+        writes = [outcome(db.aset(f"k{i}", i)) for i in range(30)]
+        refused = [i for i, answer in enumerate(await asyncio.gather(*writes)) if answer is not None]
+        assert [i for i in range(30) if await db.aget(f"k{i}") != i] == refused
+        db._engine.inject()
+        await outcome(db.aflush())  # may tell of the failure
+
+
+@on_the_python_core
+@in_a_loop
+async def test_a_table_that_another_process_dropped_holds_up_no_flush(backend: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with AsyncDictSQLite(path, exclusive=False, flush_interval=60, backend=backend) as db:
+        dropped = db.table("t")
+        for value in (1, 2):
+            await db.aset("k", value)
+            await dropped.aset("k", value)
+            if value == 1:
+                await db.aflush()
+                child(DROP_TABLE, path)
+        await db.aflush()
+    async with AsyncDictSQLite(path, exclusive=False, backend=backend) as db:
+        assert await db.aget("k") == 2
+
+
+@on_the_python_core
+@in_a_loop
+async def test_a_write_to_a_table_found_to_be_dropped_is_refused(backend: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with AsyncDictSQLite(path, exclusive=False, flush_interval=60, backend=backend) as db:
+        dropped = db.table("t")
+        await dropped.aset("k", 1)
+        await db.aflush()
+        child(DROP_TABLE, path)
+        await dropped.aset("k", 2)
+        await db.aflush()
+        assert isinstance(await outcome(dropped.aset("k", 3)), SchemaMismatchError)
