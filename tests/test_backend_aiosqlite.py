@@ -6,7 +6,9 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 
 from asyncdictsqlite import AsyncDictSQLite, UnknownBackendError, registry
@@ -72,3 +74,47 @@ def test_without_the_package_one_sentence_names_the_install_command(monkeypatch:
     monkeypatch.delitem(sys.modules, "asyncdictsqlite.backends.aiosqlite", raising=False)
     with pytest.raises(UnknownBackendError, match=r"pip install 'asyncdictsqlite\[aiosqlite\]'"):
         registry.load("aiosqlite")
+
+
+@pytest.mark.timeout(10)
+def test_a_page_that_is_being_fetched_holds_up_no_newer_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetchmany = aiosqlite.Cursor.fetchmany
+
+    async def main(path: str) -> None:
+        fetching, go_on = asyncio.Event(), asyncio.Event()
+
+        async def held(cursor: Any, size: Any = None) -> Any:
+            rows = await fetchmany(cursor, size)
+            fetching.set()
+            await go_on.wait()
+            return rows
+
+        monkeypatch.setattr(aiosqlite.Cursor, "fetchmany", held)
+        async with AsyncDictSQLite(path, backend="aiosqlite", persist_mode="writethrough", capacity=0) as db:
+            page = asyncio.ensure_future(anext_key(db))
+            page.add_done_callback(lambda page: fetching.set())
+            await fetching.wait()
+            await db.aset("k0", "new")
+            value = await db.aget("k0")
+            go_on.set()
+            assert (value, await page) == ("new", "k0")
+
+    asyncio.run(main(filled(tmp_path / "a.db")))
+
+
+async def anext_key(db: AsyncDictSQLite) -> str:
+    async for key in db.akeys():
+        return key
+    return ""
+
+
+@pytest.mark.timeout(10)
+def test_a_read_under_way_when_its_store_closes_is_answered(tmp_path: Path) -> None:
+    async def main(path: str) -> Any:
+        db = await AsyncDictSQLite(path, backend="aiosqlite", capacity=0).aopen()
+        db._engine.inject(reader_delay_s=0.2, seed=1)
+        read = db.aget("k7")
+        await db.aclose()
+        return await asyncio.wait_for(read, 5)
+
+    assert asyncio.run(main(filled(tmp_path / "a.db"))) == 7

@@ -37,7 +37,7 @@ def test_an_exit_during_a_close_saves_what_that_close_saves(backend: str, tmp_pa
     program = """
 async def main():
     await db.aset("k", 1)
-    db._engine.inject(writer_delay_s=0.3)
+    db._engine.inject(writer_delay_s=0.15)
     db.aclose()
 asyncio.run(main())
 """

@@ -13,9 +13,11 @@ import pytest
 from asyncdictsqlite import (
     AsyncDictSQLite,
     ClosedError,
+    DiskFullError,
     FlushFailedError,
     NotADatabaseError,
     StorageModeMismatchError,
+    opening,
     sidelock,
 )
 from tests.stores import child, every_backend, in_a_loop, on_the_python_core, outcome
@@ -210,6 +212,40 @@ async def test_a_store_that_opens_during_a_close_that_fails_shares_the_file(back
     db._engine.inject()
     await db.aclose()
     await other.aclose()
+
+
+@every_backend
+@in_a_loop
+async def test_opening_again_during_a_close_that_waits_for_the_first_open_opens_once_it_has_ended(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, acquire = threading.Event(), opening.acquire
+
+    def held(*arguments: Any) -> Any:
+        go_on.wait(5)
+        return acquire(*arguments)
+
+    monkeypatch.setattr(opening, "acquire", held)
+    db = AsyncDictSQLite(tmp_path / "a.db", backend=backend)
+    calls = [db.aset("k", 1), db.aclose(), db.aopen()]
+    go_on.set()
+    assert [await outcome(call) for call in calls] == [None, None, db]
+    await asyncio.sleep(0.1)
+    assert await outcome(db.aget("k")) == 1
+    await db.aclose()
+
+
+@every_backend
+@in_a_loop
+async def test_the_views_of_a_table_whose_drop_failed_go_on(backend: str, tmp_path: Path) -> None:
+    async with AsyncDictSQLite(tmp_path / "a.db", backend=backend) as db:
+        view = db.table("x")
+        await view.aset("a", 1)
+        await db.aflush()
+        db._engine.inject(writer_fault=(1, "full"))
+        assert isinstance(await outcome(db.adrop_table("x")), DiskFullError)
+        assert await outcome(view.aget("a")) == 1
+        assert await outcome(view.aset("b", 2)) is None
 
 
 # ---- fork -----------------------------------------------------------------------------------------------

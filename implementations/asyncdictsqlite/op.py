@@ -7,6 +7,7 @@ but one without a frame: awaiting it starts nothing, abandoning it withdraws not
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import logging
 import os
@@ -190,6 +191,37 @@ def finish_all(results: Iterable[Tuple[Op[Any], Any, Optional[BaseException]]]) 
             loop.call_soon_threadsafe(_wake, futures)
         except RuntimeError:  # the loop is closed: nobody is left to hear of it
             pass
+
+
+def in_thread(function: Callable[[], T]) -> Op[T]:
+    """Call a function that blocks in a thread of its own."""
+    op: Op[T] = Op()
+
+    def run() -> None:
+        try:
+            result = function()
+        except BaseException as error:
+            op.fail(error)
+        else:
+            op.finish(result)
+
+    threading.Thread(target=run, name="asyncdictsqlite-opener", daemon=True).start()
+    return op
+
+
+def fail_all(ops: Iterable[Op[Any]], error: BaseException) -> None:
+    """Fail many ops with one error, each with a copy of its own."""
+    finish_all([(op, None, copy_of(error)) for op in ops])
+
+
+def copy_of(error: BaseException) -> BaseException:
+    """Copy an exception: one object raised to many callers would collect the frames of all of them."""
+    try:
+        own = copy.copy(error)
+    except Exception:  # of a class that cannot be made from its arguments
+        return error
+    own.__cause__ = error.__cause__
+    return own
 
 
 def _wake(futures: List[asyncio.Future[None]]) -> None:

@@ -18,8 +18,8 @@ from typing import (
 )
 
 from . import opening, promise, registry
-from .errors import ClosedError, ConfigError
-from .op import Mapped, coroutine_function
+from .errors import ClosedError, ConfigError, DurabilityUnknownError
+from .op import Mapped, coroutine_function, in_thread
 from .options import check_engine, check_path, check_table_name, check_view
 from .protocol import Change, Engine, Kind, Was
 from .protocol import Op as AnyOp
@@ -254,14 +254,32 @@ class AsyncDictSQLite(Table):
         return Mapped(self._do(call), lambda rows: [row[0] for row in rows])
 
     def _drop(self, name: str) -> AnyOp[bool]:
-        def call(engine: Engine) -> AnyOp[List[Was]]:
-            file = self._source.file
-            if file is not None and not file.readonly:
-                file.tables.pop(name, None)
-                for view in [view for view in (self, *opening.members(file.bound)) if view._table == name]:
-                    view._shut(f"was dropped by adrop_table({name!r})")
-            return engine.commit([Change(Kind.DROP, name)])
-
         if self._closed is not None:
             raise ClosedError(f"{self._source.path}: {self._closed}")
-        return Mapped(self._do(call), lambda was: was[0].there)
+        return Mapped(self._do(lambda engine: self._hand_over_drop(engine, name)), lambda was: was[0].there)
+
+    def _hand_over_drop(self, engine: Engine, name: str) -> AnyOp[List[Was]]:
+        """Close the views of the table, and drop it; where that surely did not apply they open again."""
+        change, file = Change(Kind.DROP, name), self._source.file
+        if file is None or file.readonly:
+            return engine.commit([change])
+        known = file.tables.pop(name, None)
+        why = f"was dropped by adrop_table({name!r})"
+        views = [view for view in (self, *opening.members(file.bound)) if view._table == name]
+        for view in views:
+            view._shut(why)
+        dropped = engine.commit([change])
+
+        def outcome() -> List[Was]:
+            try:
+                return dropped.wait()
+            except DurabilityUnknownError:
+                raise
+            except Exception:
+                if known is not None:
+                    file.tables.setdefault(name, known)
+                for view in views:
+                    view._unshut(why)
+                raise
+
+        return in_thread(outcome)

@@ -7,12 +7,13 @@ import os
 import threading
 import warnings
 import weakref
+from functools import partial
 from typing import Any, Callable, Coroutine, List, Optional, Tuple, TypeVar
 
 from . import opening
 from .codec import Codec, make_codec
 from .errors import ClosedError, ForkedError, InvalidTableNameError, ReadOnlyError, StorageModeMismatchError
-from .op import Mapped, Op, Parked, coroutine_function
+from .op import Mapped, Op, Parked, copy_of, coroutine_function, in_thread
 from .options import EngineOptions, ViewOptions
 from .protocol import Change, Engine, EngineFactory, Kind, TableInfo
 from .protocol import Op as AnyOp
@@ -39,6 +40,7 @@ class Source:
         self.file: Optional[opening.OpenFile] = None
         self.used = False  # whether a view has come to use the file
         self.closed = False
+        self.closing: Optional[Op[None]] = None  # the last close that had to wait for a view to open
         self.views: weakref.WeakSet[View] = weakref.WeakSet()
         self._lock = threading.Lock()  # for opener threads only: held while the file opens
 
@@ -67,6 +69,7 @@ class Source:
     def after_fork(self) -> None:
         """In a forked child: what was in use is the parent's, and its threads may have held the locks."""
         self._lock = threading.Lock()
+        self.closing = None
         views = opening.members(self.views)
         in_use = self.file is not None or any(view._opening for view in views)
         for view in views:
@@ -118,15 +121,30 @@ class View:
         return self._open().wait()
 
     def _open(self: Self) -> AnyOp[Self]:
-        engine = self._engine
-        if engine is not None and engine.stats()["state"] != "open":
-            return Mapped(_in_thread(self._reopen), lambda _: self)
+        source = self._source
+        if self._is_root and source.closing is not None and not source.closing.done():
+            return Mapped(in_thread(partial(self._open_after, source.closing)), lambda _: self)
         with self._lock:
             if self._is_root:
-                self._source.closed = False
-            if not self._source.closed:
+                source.closed = False
+            if not source.closed:
                 self._closed = None
-        return Mapped(self._do(lambda engine: Op.of(None)), lambda _: self)
+            self._check_usable()
+        file = source.file
+        if file is not None and file.engine.stats()["state"] != "open":
+            return Mapped(in_thread(partial(self._reopen, file)), lambda _: self)
+        return Mapped(self._do(_nothing), lambda _: self)
+
+    def _open_after(self, closing: Op[None]) -> None:
+        """Open once a close under way has ended: until then the file is there, but not to stay."""
+        ended = threading.Event()
+        closing.then(ended.set)
+        ended.wait()
+        self._open().wait()
+
+    def _reopen(self, file: opening.OpenFile) -> None:
+        file.reopen()
+        self._do(_nothing).wait()
 
     def _do(self, call: Callable[[Engine], AnyOp[T]]) -> AnyOp[T]:
         """Hand a call over to the engine, or park it until the view is open."""
@@ -171,7 +189,7 @@ class View:
                 parked, self._parked, self._opening = self._parked, [], False
             self._source.give_up()
             for one in parked:
-                one.fail(error)
+                one.fail(copy_of(error))
         return file if fresh else None
 
     def _replay(self, file: opening.OpenFile) -> None:
@@ -250,10 +268,6 @@ class View:
             self._forked = True
             self._detach()
 
-    def _reopen(self) -> None:
-        if self._source.file is not None:
-            self._source.file.reopen()
-
     # ---- closing ---------------------------------------------------------------------------------------
 
     @coroutine_function
@@ -280,7 +294,10 @@ class View:
         views = opening.members(self._source.views) if self._is_root else [self]
         earlier = [calls for calls in (view._shut(CLOSED_WITH_STORE) for view in views) if calls is not None]
         if earlier:
-            return _in_thread(lambda: self._release_after(earlier, used))
+            closing = in_thread(lambda: self._release_after(earlier, used))
+            if self._is_root:
+                self._source.closing = closing
+            return closing
         return self._release(used)
 
     def _shut(self, why: str) -> Optional[Parked[None]]:
@@ -291,9 +308,15 @@ class View:
             self._detach()
             if not self._opening:
                 return None
-            handed_over: Parked[None] = Parked(lambda engine: Op.of(None))
+            handed_over: Parked[None] = Parked(_nothing)
             self._parked.append(handed_over)
             return handed_over
+
+    def _unshut(self, why: str) -> None:
+        """Take back a `_shut`; the next use opens the view."""
+        with self._lock:
+            if self._closed == why:
+                self._closed = None
 
     def _release_after(self, earlier: List[Parked[None]], used: bool) -> None:
         for calls in earlier:
@@ -364,16 +387,5 @@ def _open_then_serve(views: List[View], handed_over: threading.Event) -> None:
         file.serve()
 
 
-def _in_thread(function: Callable[[], None]) -> Op[None]:
-    op: Op[None] = Op()
-
-    def run() -> None:
-        try:
-            function()
-        except BaseException as error:
-            op.fail(error)
-        else:
-            op.finish(None)
-
-    _thread(run)
-    return op
+def _nothing(engine: Engine) -> AnyOp[None]:
+    return Op.of(None)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import AsyncDictError, DurabilityUnknownError, FlushFailedError, SchemaMismatchError, StateError
-from ..op import Op
+from ..op import Op, fail_all
 from ..protocol import Change, Kind, Opening, Stats, Was
 from . import flush
 from .cache import Key, size_of
@@ -302,11 +302,11 @@ class LazyEngine(FileEngine):
             late, self._late = self._late, []
             if error is None and self._is_full():
                 self._late, late = late, []
+        if error is not None:
+            fail_all([op for op, _ in late], error)
+            return
         for op, results in late:
-            if error is None:
-                op.finish(results)
-            else:
-                op.fail(error)
+            op.finish(results)
 
     def _take_flush_error(self) -> Optional[FlushFailedError]:
         error, self._flush_error = self._flush_error, None

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, TypeVar, Union
 
 from ..errors import AsyncDictError, ClosedError, DurabilityUnknownError, StateError, StorageError
-from ..op import Op, finish_all
+from ..op import Op, fail_all, finish_all
 from ..protocol import Change, Opening, TableInfo, Was
 from . import changes, schema
 from .coherence import Coherence
@@ -172,7 +172,7 @@ class Writer:
             results = self._commit_group(calls)
         except Exception as error:
             self.last_error = str(error)
-            finish_all([(call.op, None, error) for call in calls])
+            fail_all([call.op for call in calls], error)
             return
         finish_all(
             [
@@ -242,6 +242,7 @@ class Writer:
         self.check()
         fault = self._switches.writer_fault()
         self._switches.delay_writer()
+        modes = self.modes.copy()
         try:
             with self.queue:
                 epoch = self._begin()
@@ -253,6 +254,7 @@ class Writer:
                     raise
                 self._commit(fault, synced)
         except Exception as error:
+            self.modes = modes  # a table that was to be dropped is there still
             self._end(None)
             error = self._as_storage_error(error)
             if isinstance(error, DurabilityUnknownError):
