@@ -11,7 +11,7 @@ from typing import Any, List, Tuple
 import pytest
 
 from asyncdictsqlite import AsyncDictSQLite, DiskFullError, DurabilityUnknownError, StateError
-from tests.stores import every_backend, in_a_loop, on_the_python_core, outcome
+from tests.stores import every_backend, in_a_loop, outcome
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -60,7 +60,7 @@ async def stopped_while_a_pop_waits(path: Path, backend: str) -> Tuple[AsyncDict
     return db, pop
 
 
-@on_the_python_core
+@every_backend
 @in_a_loop
 async def test_a_call_that_waits_for_a_cold_key_fails_once_the_engine_has_stopped(backend: str, tmp_path: Path) -> None:
     db, pop = await stopped_while_a_pop_waits(tmp_path / "a.db", backend)

@@ -67,18 +67,27 @@ pub fn attempt(engine: &Bound<'_, Engine>, number: u64) {
     while let Some(number) = ready.pop() {
         let core = engine.get().core(engine.py());
         let Some(parked) = core.gates.take(number) else { continue };
-        if let Some(cold) = asks_for(core, &parked) {
+        let is_open = core.phase == Phase::Open;
+        if let Some(cold) = asks_for(core, &parked).filter(|_| is_open) {
             fetch(engine, number, parked, cold);
             continue;
         }
         let Parked { call, awaitable, keys, homes, .. } = parked;
         match call {
+            _ if !is_open => refuse(engine, &awaitable),
             Call::Commit(commit) => apply(engine, commit, &homes, awaitable),
             call => carry_out(engine, call, awaitable),
         }
         ready.extend(open_gates(engine, &keys));
     }
     move_line(engine);
+}
+
+/// The engine stopped, or closed, while the call waited for its turn.
+fn refuse(engine: &Bound<'_, Engine>, awaitable: &Ref) {
+    let py = engine.py();
+    let (name, message) = engine.get().core(py).refusal();
+    complete(py, awaitable, Err(errors::named(py, name, &message)));
 }
 
 /// A parked call cannot be carried out.
@@ -137,8 +146,7 @@ fn move_line(engine: &Bound<'_, Engine>) {
         if core.phase == Phase::Open {
             place(engine, call, awaitable);
         } else {
-            let (name, message) = core.refusal();
-            complete(py, &awaitable, Err(errors::named(py, name, &message)));
+            refuse(engine, &awaitable);
         }
     }
     let core = engine.get().core(py);
