@@ -1,64 +1,76 @@
 //! Arguments of a vectorcall.
-#![allow(unsafe_code)]
-
-use super::reference::Ref;
+use super::reference::{Object, Ref};
 use pyo3::exceptions::PyTypeError;
-use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
-/// Borrowed for the time of the call: made by the method descriptor alone.
+/// Borrowed for the time of the call.
 #[derive(Clone, Copy)]
-pub struct Arguments {
-    items: *const *mut PyObject,
-    count: usize,
-    names: *mut PyObject, // a tuple or null
+pub struct Arguments<'a, 'py> {
+    /// The positional ones, then one for each of `names`.
+    all: &'a [Object<'a, 'py>],
+    names: Option<Borrowed<'a, 'py, PyTuple>>,
 }
 
-impl Arguments {
-    /// # Safety
-    /// As CPython's vectorcall: `count` positional ones, then one for each of `names`; alive while this is used.
+impl<'a, 'py> Arguments<'a, 'py> {
     #[inline(always)]
-    pub unsafe fn new(items: *const *mut PyObject, count: usize, names: *mut PyObject) -> Self {
-        Self { items, count, names }
+    pub fn new(all: &'a [Object<'a, 'py>], names: Option<Borrowed<'a, 'py, PyTuple>>) -> Self {
+        Self { all, names }
+    }
+
+    /// The first positional one, and the rest.
+    #[inline(always)]
+    pub fn split_first(self) -> Option<(Object<'a, 'py>, Self)> {
+        let (first, rest) = self.all.split_first()?;
+        (rest.len() >= self.named()).then_some((*first, Self { all: rest, names: self.names }))
     }
 
     /// The argument, where there is just one, by position.
     #[inline(always)]
-    pub fn only(&self) -> Option<*mut PyObject> {
-        // SAFETY: by `new`.
-        (self.count == 1 && self.names.is_null()).then(|| unsafe { *self.items })
+    pub fn only(&self) -> Option<Object<'a, 'py>> {
+        match self.all {
+            [only] if self.names.is_none() => Some(*only),
+            _ => None,
+        }
+    }
+
+    /// The two arguments, where there are just two, by position.
+    #[inline(always)]
+    pub fn pair(&self) -> Option<[Object<'a, 'py>; 2]> {
+        match self.all {
+            [one, two] if self.names.is_none() => Some([*one, *two]),
+            _ => None,
+        }
     }
 
     #[inline(always)]
-    pub fn has_no_names(&self) -> bool {
-        self.names.is_null()
+    fn named(&self) -> usize {
+        self.names.map_or(0, |names| names.len())
     }
 
+    pub fn positional(&self) -> &'a [Object<'a, 'py>] {
+        &self.all[..self.all.len() - self.named()]
+    }
+
+    /// The argument by name, where there is just one.
     #[inline(always)]
-    pub fn positional(&self) -> &[*mut PyObject] {
-        // SAFETY: by `new`.
-        if self.count == 0 { &[] } else { unsafe { std::slice::from_raw_parts(self.items, self.count) } }
+    pub fn only_named(&self) -> Option<Object<'a, 'py>> {
+        (self.named() == 1).then(|| self.all.last().copied()).flatten()
     }
 
     /// (name, argument)
-    pub fn keywords(&self) -> impl Iterator<Item = (*mut PyObject, *mut PyObject)> + use<> {
-        let this = *self;
-        // SAFETY: by `new`.
-        let named = if this.names.is_null() { 0 } else { unsafe { ffi::PyTuple_GET_SIZE(this.names) } };
-        // SAFETY: as above.
-        (0..named).map(move |index| unsafe {
-            (ffi::PyTuple_GET_ITEM(this.names, index), *this.items.add(this.count + index as usize))
-        })
+    pub fn keywords(&self) -> impl Iterator<Item = (Bound<'py, PyAny>, Object<'a, 'py>)> + use<'a, 'py> {
+        let names = self.names.map(|names| names.iter().collect::<Vec<_>>()).unwrap_or_default();
+        names.into_iter().zip(self.all[self.all.len() - self.named()..].iter().copied())
     }
 }
 
 /// Match arguments to two parameters, the first `required` of which must be given.
 pub fn parse(
-    py: Python<'_>,
     function: &str,
     parameters: [&str; 2],
     required: usize,
-    arguments: Arguments,
+    arguments: Arguments<'_, '_>,
 ) -> PyResult<[Option<Ref>; 2]> {
     let mut found = [None, None];
     let positional = arguments.positional();
@@ -67,16 +79,14 @@ pub fn parse(
             format!("{function}() takes 2 arguments ({}), but {} were given", parameters.join(", "), positional.len());
         return Err(PyTypeError::new_err(message));
     }
-    for (slot, &object) in found.iter_mut().zip(positional) {
-        // SAFETY: GIL held; alive during the call.
-        *slot = unsafe { Ref::new(object) };
+    for (slot, object) in found.iter_mut().zip(positional) {
+        *slot = Some(Ref::of(object));
     }
     for (name, object) in arguments.keywords() {
-        // SAFETY: as above; names are strs.
-        let (name, object) = unsafe { (Borrowed::from_ptr(py, name).to_string(), Ref::new(object)) };
+        let name = name.to_string();
         let index = parameters.iter().position(|parameter| *parameter == name);
         match index.map(|index| &mut found[index]) {
-            Some(slot) if slot.is_none() => *slot = object,
+            Some(slot) if slot.is_none() => *slot = Some(Ref::of(&object)),
             Some(_) => return Err(PyTypeError::new_err(format!("{function}() got two values for {name:?}"))),
             None => return Err(PyTypeError::new_err(format!("{function}() has no parameter {name:?}"))),
         }

@@ -1,82 +1,63 @@
 //! `abatch_get`, `abatch_set` and their sync twins where memory has all that is asked for; all else is the generic way.
 //!
-//! # Safety (the whole file)
-//! As in `hot`. No Python code runs between the first look at the cache (or at the argument's items) and the last.
-#![allow(unsafe_code, unsafe_op_in_unsafe_fn)]
-
+//! No Python code runs between the first look at the cache (or at the argument's items) and the last.
 use super::arguments::Arguments;
 use super::cache::{Cache, Kept, State};
 use super::call::{Call, submit};
 use super::core::{Core, Mode};
-use super::hot::{change, done, encode_atom, finish, store, unopened};
+use super::hot::{This, change, done, encode_atom, finish, unopened};
 use super::job::Commit;
 use super::key::{Key, OwnedKey};
-use super::reference::Ref;
+use super::reference::{NewList, Object, Ref, all_items, all_pairs, sequence_len};
 use super::store::View;
-use super::value;
 use super::{awaitable, completion, lazy};
-use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use std::ptr;
+use pyo3::types::PyDict;
 
-/// A list of the values, if memory holds the object of each key. Null, without an exception: go the generic way.
-unsafe fn hits(py: Python<'_>, this: *mut PyObject, keys: *mut PyObject) -> *mut PyObject {
-    if ffi::PyList_CheckExact(keys) == 0 && ffi::PyTuple_CheckExact(keys) == 0 {
-        return ptr::null_mut();
-    }
+/// A list of the values, if memory holds the object of each key. None, without an exception: go the generic way.
+fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
+    let py = this.py();
+    let count = sequence_len(keys)?;
     completion::drain(py);
-    let count = ffi::Py_SIZE(keys);
-    let list = ffi::PyList_New(count); // may collect garbage, and so run Python code: hence before the look at the cache
-    if list.is_null() {
-        ffi::PyErr_Clear();
-        return list;
-    }
-    if ffi::Py_SIZE(keys) == count && fill(py, this, keys, list) {
-        return list;
-    }
-    ffi::Py_DECREF(list);
-    ptr::null_mut()
-}
-
-unsafe fn fill(py: Python<'_>, this: *mut PyObject, keys: *mut PyObject, list: *mut PyObject) -> bool {
-    let Some(view) = store(py, &this).view(py) else { return false };
+    // It may collect garbage, and so run Python code: hence before the look at the cache.
+    let Some(mut list) = NewList::new(py, count) else {
+        drop(PyErr::take(py));
+        return None;
+    };
+    let view = this.get().view(py)?;
     let core = view.engine().core(py);
     if !core.direct {
-        return false;
+        return None;
     }
     let epoch = core.epoch();
-    let is_list = ffi::PyList_CheckExact(keys) != 0;
-    let count = ffi::Py_SIZE(keys);
-    for index in 0..count {
-        let key = if is_list { ffi::PyList_GET_ITEM(keys, index) } else { ffi::PyTuple_GET_ITEM(keys, index) };
+    let is_there = all_items(keys, |key| {
         let Some(entry) = Key::of(key).and_then(|key| core.cache.find(view.table, &key)) else { return false };
         let Some(object) = &entry.kept.object else { return false };
         if core.checked && entry.state == State::Saved && entry.epoch != epoch {
             return false;
         }
         entry.visit();
-        ffi::PyList_SET_ITEM(list, index, object.clone().into_ptr());
+        list.push(object.clone())
+    });
+    if !is_there {
+        return None;
     }
     core.hits += count as u64;
-    true
+    list.finish()
 }
 
 /// `abatch_get(keys, default=None)`
-pub unsafe fn abatch_get(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
-    let py = Python::assume_attached();
-    match arguments.only().map_or(ptr::null_mut(), |keys| hits(py, this, keys)) {
-        found if found.is_null() => finish(py, unopened(py, this, "abatch_get", arguments)),
-        found => awaitable::resolved(found),
+pub fn abatch_get<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
+    match arguments.only().and_then(|keys| hits(this, keys)) {
+        Some(found) => awaitable::resolved(this.py(), found),
+        None => finish(this.py(), unopened(this, "abatch_get", arguments)),
     }
 }
 
 /// `batch_get(keys, default=None)`
-pub unsafe fn batch_get(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
-    let py = Python::assume_attached();
-    match arguments.only().map_or(ptr::null_mut(), |keys| hits(py, this, keys)) {
-        found if found.is_null() => finish(py, unopened(py, this, "batch_get", arguments)),
-        found => found,
-    }
+pub fn batch_get<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
+    let found = arguments.only().and_then(|keys| hits(this, keys));
+    found.or_else(|| finish(this.py(), unopened(this, "batch_get", arguments)))
 }
 
 /// A key with what memory keeps of its value and what the file gets.
@@ -87,29 +68,32 @@ struct Item {
 }
 
 /// The items of a dict of usual keys and atoms; None: go the generic way.
-unsafe fn items(view: &View, given: *mut PyObject) -> Option<Vec<Item>> {
-    if ffi::PyDict_CheckExact(given) == 0 {
-        return None;
-    }
-    let mut items = Vec::with_capacity(ffi::PyDict_Size(given) as usize);
-    let (mut position, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
-    while ffi::PyDict_Next(given, &raw mut position, &raw mut key, &raw mut value) != 0 {
-        let key = OwnedKey::ascii(&Key::of(key)?)?;
-        let encoded = encode_atom(value, view.kind)?;
-        let size_bytes = value::content(encoded.as_ptr()).len();
-        if size_bytes > view.max_value_bytes {
-            return None;
-        }
-        items.push(Item { key, kept: Kept { object: Ref::new(value), encoded: None, size_bytes }, encoded });
-    }
-    (!items.is_empty()).then_some(items)
+fn items(view: &View, given: Object<'_, '_>) -> Option<Vec<Item>> {
+    let mut items = Vec::with_capacity(given.cast_exact::<PyDict>().ok()?.len());
+    let is_usual = all_pairs(given, |key, value| {
+        let item = item(view, key, value);
+        let is_usual = item.is_some();
+        items.extend(item);
+        is_usual
+    });
+    (is_usual && !items.is_empty()).then_some(items)
+}
+
+#[inline(always)]
+fn item(view: &View, key: Object<'_, '_>, value: Object<'_, '_>) -> Option<Item> {
+    let key = OwnedKey::ascii(&Key::of(key)?)?;
+    let encoded = encode_atom(value, view.kind)?;
+    let size_bytes = encoded.bytes().len();
+    let kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes };
+    (size_bytes <= view.max_value_bytes).then_some(Item { key, kept, encoded })
 }
 
 /// None: go the generic way; nothing was changed.
-unsafe fn put_all(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> Option<PyResult<Bound<'_, PyAny>>> {
+fn put_all<'py>(this: This<'_, 'py>, arguments: Arguments<'_, '_>) -> Option<PyResult<Bound<'py, PyAny>>> {
+    let py = this.py();
     let given = arguments.only()?;
     completion::drain(py);
-    let view = store(py, &this).view(py)?;
+    let view = this.get().view(py)?;
     let core = view.engine().core(py);
     if !core.direct {
         return None;
@@ -152,15 +136,13 @@ fn fits(core: &Core, table: u32, items: &[Item]) -> bool {
 }
 
 /// `abatch_set(items)`
-pub unsafe fn abatch_set(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
-    let py = Python::assume_attached();
-    let result = put_all(py, this, arguments);
-    finish(py, result.unwrap_or_else(|| unopened(py, this, "abatch_set", arguments)))
+pub fn abatch_set<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
+    let result = put_all(this, arguments);
+    finish(this.py(), result.unwrap_or_else(|| unopened(this, "abatch_set", arguments)))
 }
 
 /// `batch_set(items)`
-pub unsafe fn batch_set(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
-    let py = Python::assume_attached();
-    let result = put_all(py, this, arguments).map(|operation| operation.and_then(|made| made.call_method0("wait")));
-    finish(py, result.unwrap_or_else(|| unopened(py, this, "batch_set", arguments)))
+pub fn batch_set<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
+    let result = put_all(this, arguments).map(|operation| operation.and_then(|made| made.call_method0("wait")));
+    finish(this.py(), result.unwrap_or_else(|| unopened(this, "batch_set", arguments)))
 }

@@ -2,10 +2,8 @@
 //!
 //! No method runs Python code: what is displaced goes to `trash`, which the owner empties (`Core::sweep`) when nothing
 //! of the cache is borrowed any more.
-#![allow(unsafe_code)]
-
 use super::key::{Key, OwnedKey};
-use super::reference::Ref;
+use super::reference::{Exact, Ref};
 use hashbrown::HashTable;
 use std::cell::Cell;
 
@@ -33,7 +31,7 @@ pub struct Kept {
 
 pub struct Entry {
     hash: isize,
-    key: Ref,
+    key: Ref<Exact>,
     pub kept: Kept,
     /// When it was last known to be what the file holds.
     pub epoch: u64,
@@ -112,19 +110,19 @@ impl Cache {
     }
 
     #[inline(always)]
-    fn slot_of(&self, table: u32, key: &Key) -> Option<u32> {
+    fn slot_of(&self, table: u32, key: &Key<'_>) -> Option<u32> {
         let found = self.index.find(spread(key.hash, table), |&slot| {
-            self.slots[slot as usize].as_ref().is_some_and(|e| e.table == table && key.is(e.key.as_ptr(), e.hash))
+            self.slots[slot as usize].as_ref().is_some_and(|e| e.table == table && key.is(&e.key, e.hash))
         });
         found.copied()
     }
 
     #[inline(always)]
-    pub fn find(&self, table: u32, key: &Key) -> Option<&Entry> {
+    pub fn find(&self, table: u32, key: &Key<'_>) -> Option<&Entry> {
         self.slots[self.slot_of(table, key)? as usize].as_ref()
     }
 
-    pub fn find_mut(&mut self, table: u32, key: &Key) -> Option<&mut Entry> {
+    pub fn find_mut(&mut self, table: u32, key: &Key<'_>) -> Option<&mut Entry> {
         let slot = self.slot_of(table, key)?;
         self.slots[slot as usize].as_mut()
     }
@@ -143,7 +141,7 @@ impl Cache {
         kept.size_bytes + key.bytes().len() + ENTRY_BYTES
     }
 
-    pub fn cost_of(&self, table: u32, key: &Key) -> Option<usize> {
+    pub fn cost_of(&self, table: u32, key: &Key<'_>) -> Option<usize> {
         self.find(table, key).map(Entry::bytes)
     }
 
@@ -172,7 +170,7 @@ impl Cache {
     /// Memory mode: give an entry another value, if there is one and no limit is in the way;
     /// `kept` gets what it was.
     #[inline(always)]
-    pub fn replace_in_place(&mut self, table: u32, key: &Key, kept: &mut Kept) -> bool {
+    pub fn replace_in_place(&mut self, table: u32, key: &Key<'_>, kept: &mut Kept) -> bool {
         let Some(slot) = self.slot_of(table, key) else { return false };
         let Some(entry) = self.slots[slot as usize].as_mut() else { return false };
         let bytes = self.bytes - entry.kept.size_bytes + kept.size_bytes;
@@ -187,7 +185,7 @@ impl Cache {
 
     /// Lazy: give an entry a newer, unsaved value, if there is one. Returns where it is; `kept` gets what it was.
     #[inline(always)]
-    pub fn overwrite(&mut self, table: u32, key: &Key, kept: &mut Kept, generation: u64) -> Option<u32> {
+    pub fn overwrite(&mut self, table: u32, key: &Key<'_>, kept: &mut Kept, generation: u64) -> Option<u32> {
         let slot = self.slot_of(table, key)?;
         let entry = self.slots[slot as usize].as_mut()?;
         self.bytes = self.bytes - entry.kept.size_bytes + kept.size_bytes;
@@ -219,7 +217,7 @@ impl Cache {
     fn insert(&mut self, table: u32, key: &OwnedKey, kept: Kept, state: State, epoch: u64, generation: u64) -> u32 {
         let entry = Entry {
             hash: key.hash,
-            key: key.object.clone(),
+            key: key.text().clone(),
             kept,
             epoch,
             generation,
@@ -265,7 +263,7 @@ impl Cache {
     }
 
     /// A flush made what was written as `generation` durable. A key overwritten since then stays unsaved.
-    pub fn saved(&mut self, table: u32, key: &Key, generation: u64, epoch: u64) {
+    pub fn saved(&mut self, table: u32, key: &Key<'_>, generation: u64, epoch: u64) {
         let Some(slot) = self.slot_of(table, key) else { return };
         let Some(entry) = self.slots[slot as usize].as_mut() else { return };
         if entry.state == State::Saved || entry.generation != generation {
@@ -292,7 +290,7 @@ impl Cache {
         }
     }
 
-    pub fn remove(&mut self, table: u32, key: &Key) -> bool {
+    pub fn remove(&mut self, table: u32, key: &Key<'_>) -> bool {
         let slot = self.slot_of(table, key);
         slot.inspect(|&slot| self.remove_slot(slot)).is_some()
     }
@@ -311,7 +309,7 @@ impl Cache {
         self.bytes -= entry.bytes();
         self.version += 1;
         self.free.push(slot);
-        self.trash.push(entry.key);
+        self.trash.push(entry.key.untyped());
         self.trash.extend([entry.kept.object, entry.kept.encoded].into_iter().flatten());
     }
 
@@ -332,7 +330,7 @@ impl Cache {
     }
 
     /// The keys of a table, in no order.
-    pub fn keys(&self, table: u32) -> impl Iterator<Item = &Ref> {
+    pub fn keys(&self, table: u32) -> impl Iterator<Item = &Ref<Exact>> {
         self.slots.iter().flatten().filter(move |entry| entry.table == table).map(|entry| &entry.key)
     }
 

@@ -1,16 +1,14 @@
 //! One wake-up per event loop: a descriptor that workers make readable, and the callbacks that are due in that loop.
 //!
 //! The loop owns its channel (as the callback of `add_reader`), so that a closed loop takes the descriptor with it.
-#![allow(unsafe_code)]
-
 use super::completion::{self, Wake};
 use super::gil_cell::GilCell;
-use super::reference::Ref;
+use super::reference::{Ref, in_context};
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
-use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -23,10 +21,10 @@ pub struct Due {
     pub awaitable: Ref,
 }
 
-#[pyclass(frozen, module = "asyncdictsqlite._rust")]
+#[pyclass(frozen, weakref, module = "asyncdictsqlite._rust")]
 pub struct Channel {
     wake: Arc<Wake>,
-    state: GilCell<State>,
+    state: GilCell<RefCell<State>>,
 }
 
 struct State {
@@ -35,77 +33,68 @@ struct State {
     running: bool,
 }
 
-/// Address of the loop and of its (live) channel.
-static CHANNELS: GilCell<Vec<(usize, *const Channel, *mut ffi::PyObject)>> = GilCell::new(Vec::new());
+/// Address of the loop and its channel, which keeps the loop alive.
+static CHANNELS: GilCell<RefCell<Vec<Known>>> = GilCell::new(RefCell::new(Vec::new()));
+
+type Known = (usize, Ref<PyWeakrefReference>);
 
 /// The channel of a loop, made at its first use.
-pub fn of_loop(event_loop: &Bound<'_, PyAny>) -> PyResult<Ref> {
-    // SAFETY: GIL held; an entry is removed when its channel dies (`Drop`).
-    unsafe {
-        let known = (*CHANNELS.get()).iter().find(|(address, ..)| *address == event_loop.as_ptr() as usize);
-        if let Some(channel) = known.and_then(|(.., object)| Ref::new(*object)) {
-            return Ok(channel);
-        }
+pub fn of_loop(event_loop: &Bound<'_, PyAny>) -> PyResult<Ref<Channel>> {
+    let (py, address) = (event_loop.py(), event_loop.as_ptr() as usize);
+    let alive = |known: &Known| known.1.bind(py).upgrade_as_exact::<Channel>().ok().flatten();
+    let known = CHANNELS.get(py).borrow().iter().filter(|known| known.0 == address).find_map(alive);
+    if let Some(channel) = known {
+        return Ok(Ref::of_class(&channel));
     }
-    let py = event_loop.py();
     let wake = Arc::new(Wake::new()?);
     let state = State { event_loop: Some(Ref::of(event_loop)), due: VecDeque::new(), running: false };
-    let channel = Bound::new(py, Channel { wake: Arc::clone(&wake), state: GilCell::new(state) })?;
+    let channel = Bound::new(py, Channel { wake: Arc::clone(&wake), state: GilCell::new(RefCell::new(state)) })?;
     event_loop.call_method1("add_reader", (wake.descriptor(), &channel))?;
     completion::add_loop(wake);
-    let entry = (event_loop.as_ptr() as usize, std::ptr::from_ref(channel.get()), channel.as_ptr());
-    // SAFETY: GIL held.
-    unsafe { (*CHANNELS.get()).push(entry) };
-    Ok(channel.into())
-}
-
-fn channel_of(channel: &Ref) -> &Channel {
-    // SAFETY: GIL held by all callers of this module; `Ref`s of channels are made by `of_loop` alone.
-    unsafe { channel.get_unchecked() }
+    let weak = PyWeakrefReference::new(&channel)?;
+    let mut channels = CHANNELS.get(py).borrow_mut();
+    channels.retain(|known| alive(known).is_some());
+    channels.push((address, Ref::of_class(&weak)));
+    Ok(Ref::of_class(&channel))
 }
 
 /// Somebody in this loop is about to sleep: from now on workers wake it.
-pub fn add_sleeper(channel: &Ref) {
-    let wake = &channel_of(channel).wake;
+pub fn add_sleeper(channel: &Ref<Channel>) {
+    let wake = &channel.get().wake;
     wake.add_sleeper();
     if completion::is_due() {
         wake.signal(); // it was delivered when nobody slept yet
     }
 }
 
-pub fn forget_sleeper(channel: &Ref) {
-    channel_of(channel).wake.forget_sleeper();
+pub fn forget_sleeper(channel: &Ref<Channel>) {
+    channel.get().wake.forget_sleeper();
 }
 
 /// Queue callbacks for the loop of `channel`; from any thread, and from inside a task.
-pub fn hand_over(channel: &Ref, due: impl Iterator<Item = Due>) {
-    let channel = channel_of(channel);
-    // SAFETY: GIL held; the iterator moves references and runs no Python code.
-    let signal = unsafe {
-        let state = &mut *channel.state.get();
-        state.due.extend(due);
-        !state.running && !state.due.is_empty()
-    };
-    if signal {
+pub fn hand_over(py: Python<'_>, channel: &Ref<Channel>, due: impl Iterator<Item = Due>) {
+    let channel = channel.get();
+    let mut state = channel.state.get(py).borrow_mut();
+    state.due.extend(due);
+    if !state.running && !state.due.is_empty() {
         channel.wake.signal();
     }
 }
 
 /// In a forked child: the descriptors are shared with the parent's loops, so no loop may go on using them.
-pub fn after_fork() {
-    // SAFETY: GIL held; the channels themselves stay with their loops.
-    unsafe { (*CHANNELS.get()).clear() };
+pub fn after_fork(py: Python<'_>) {
+    CHANNELS.get(py).borrow_mut().clear(); // the channels themselves stay with their loops
 }
 
 #[pymethods]
 impl Channel {
     /// The reader callback of the loop.
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        self.set_running(true);
+        self.set_running(py, true);
         self.wake.clear();
         completion::drain(py);
         let result = self.run(py);
-        self.set_running(false);
+        self.set_running(py, false);
         if completion::is_due() {
             self.wake.signal(); // one entry takes in only so much
         }
@@ -113,28 +102,25 @@ impl Channel {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector holds the GIL and changes nothing.
-        let state = unsafe { &*self.state.get() };
+        let Ok(state) = self.state.in_traverse(&visit).try_borrow() else { return Ok(()) };
         state.event_loop.iter().try_for_each(|event_loop| visit.call(event_loop.as_py()))?;
         state.due.iter().try_for_each(|due| due.visit(&visit))
     }
 
-    fn __clear__(&self) {
-        // SAFETY: GIL held; the fields are emptied before their content is released.
-        let content = unsafe {
-            let state = &mut *self.state.get();
+    fn __clear__(&self, py: Python<'_>) {
+        let content = {
+            let mut state = self.state.get(py).borrow_mut();
             (state.event_loop.take(), std::mem::take(&mut state.due))
         };
-        drop(content);
+        drop(content); // with nothing borrowed
     }
 }
 
 impl Channel {
     fn run(&self, py: Python<'_>) -> PyResult<()> {
         for _ in 0..MOST_CALLBACKS {
-            // SAFETY: GIL held; the borrow ends before the callback runs.
-            let (due, event_loop) = unsafe {
-                let state = &mut *self.state.get();
+            let (due, event_loop) = {
+                let mut state = self.state.get(py).borrow_mut();
                 (state.due.pop_front(), state.event_loop.clone())
             };
             let (Some(due), Some(event_loop)) = (due, event_loop) else { break };
@@ -143,10 +129,9 @@ impl Channel {
         Ok(())
     }
 
-    fn set_running(&self, running: bool) {
-        // SAFETY: GIL held.
-        let left = unsafe {
-            let state = &mut *self.state.get();
+    fn set_running(&self, py: Python<'_>, running: bool) {
+        let left = {
+            let mut state = self.state.get(py).borrow_mut();
             state.running = running;
             !state.due.is_empty()
         };
@@ -159,9 +144,6 @@ impl Channel {
 impl Drop for Channel {
     fn drop(&mut self) {
         completion::forget_loop(&self.wake);
-        let this: *const Self = self;
-        // SAFETY: a pyclass is dropped by tp_dealloc, with the GIL.
-        unsafe { (*CHANNELS.get()).retain(|(_, channel, _)| *channel != this) };
     }
 }
 
@@ -173,14 +155,10 @@ impl Due {
     /// Run it as a loop would: in its context, an exception to the loop's handler, an interrupt to the loop itself.
     fn run(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = event_loop.py();
-        // SAFETY: GIL held; `context` is a Context (or it says so by an exception).
-        if unsafe { ffi::PyContext_Enter(self.context.as_ptr()) } < 0 {
-            drop(PyErr::take(py)); // it is entered already: the loop runs it later
-            return self.call_soon(event_loop);
-        }
-        let result = self.function.bind(py).call1((self.awaitable.bind(py),));
-        // SAFETY: entered above.
-        unsafe { ffi::PyContext_Exit(self.context.as_ptr()) };
+        let call = || self.function.bind(py).call1((self.awaitable.bind(py),));
+        let Some(result) = in_context(py, &self.context, call) else {
+            return self.call_soon(event_loop); // it is entered already: the loop runs it later
+        };
         match result {
             Err(error) if is_interrupt(py, &error) => Err(error),
             Err(error) => self.report(event_loop, &error),
@@ -188,7 +166,7 @@ impl Due {
         }
     }
 
-    fn call_soon(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub fn call_soon(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = event_loop.py();
         let named = PyDict::new(py);
         named.set_item("context", self.context.bind(py))?;
@@ -214,63 +192,46 @@ fn is_interrupt(py: Python<'_>, error: &PyErr) -> bool {
 /// All callbacks due in one turn of a loop: one `call_soon` for the hundred that gather adds before Python 3.12.
 #[pyclass(frozen, module = "asyncdictsqlite._rust")]
 struct Turn {
-    event_loop: Ref,
-    due: GilCell<Vec<Due>>,
+    event_loop: GilCell<Ref>,
+    due: GilCell<RefCell<Vec<Due>>>,
 }
 
-static NEXT_TURN: GilCell<Option<Ref>> = GilCell::new(None);
+static NEXT_TURN: GilCell<RefCell<Option<Ref<Turn>>>> = GilCell::new(RefCell::new(None));
 
 /// Run the callback soon, together with the others of this turn.
 pub fn call_soon_together(event_loop: &Bound<'_, PyAny>, due: Due) -> PyResult<()> {
     let py = event_loop.py();
-    // SAFETY: GIL held; NEXT_TURN only ever holds a Turn.
-    let next = unsafe { (*NEXT_TURN.get()).clone() }.map(|turn| unsafe { turn.into_bound(py).cast_into_unchecked() });
-    let turn: Bound<'_, Turn> = match next {
-        Some(turn) if Bound::as_ptr(event_loop) == Turn::get_loop(&turn) => turn,
-        _ => Turn::begin(event_loop)?,
-    };
-    // SAFETY: GIL held.
-    unsafe { (*turn.get().due.get()).push(due) };
+    if let Some(turn) = &*NEXT_TURN.get(py).borrow()
+        && turn.get().event_loop.get(py).as_ptr() == event_loop.as_ptr()
+    {
+        turn.get().due.get(py).borrow_mut().push(due);
+        return Ok(());
+    }
+    let turn = Turn { event_loop: GilCell::new(Ref::of(event_loop)), due: GilCell::new(RefCell::new(vec![due])) };
+    let turn = Bound::new(py, turn)?;
+    event_loop.call_method1("call_soon", (&turn,))?;
+    let old = NEXT_TURN.get(py).replace(Some(Ref::of_class(&turn)));
+    drop(old);
     Ok(())
-}
-
-impl Turn {
-    fn get_loop(this: &Bound<'_, Self>) -> *mut ffi::PyObject {
-        this.get().event_loop.as_ptr()
-    }
-
-    fn begin<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        let turn = Self { event_loop: Ref::of(event_loop), due: GilCell::new(Vec::new()) };
-        let turn = Bound::new(event_loop.py(), turn)?;
-        event_loop.call_method1("call_soon", (&turn,))?;
-        // SAFETY: GIL held; the old one is released when the cell is whole again.
-        let old = unsafe { (*NEXT_TURN.get()).replace(Ref::of(&turn)) };
-        drop(old);
-        Ok(turn)
-    }
 }
 
 #[pymethods]
 impl Turn {
     fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let this = slf.get();
-        // SAFETY: GIL held; what is taken out is released when the cells are whole again.
-        let (next, due) = unsafe {
-            let next = (*NEXT_TURN.get()).take_if(|next| next.as_ptr() == slf.as_ptr());
-            (next, std::mem::take(&mut *this.due.get()))
-        };
-        drop(next);
-        due.iter().try_for_each(|due| due.run(&this.event_loop.bind(slf.py())))
+        let (this, py) = (slf.get(), slf.py());
+        let next = NEXT_TURN.get(py).borrow_mut().take_if(|next| next.as_ptr() == slf.as_ptr());
+        drop(next); // with nothing borrowed
+        let due = this.due.get(py).take();
+        due.iter().try_for_each(|due| due.run(&this.event_loop.get(py).bind(py)))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(self.event_loop.as_py())?;
-        // SAFETY: the collector holds the GIL and changes nothing.
-        unsafe { &*self.due.get() }.iter().try_for_each(|due| due.visit(&visit))
+        visit.call(self.event_loop.in_traverse(&visit).as_py())?;
+        let Ok(due) = self.due.in_traverse(&visit).try_borrow() else { return Ok(()) };
+        due.iter().try_for_each(|due| due.visit(&visit))
     }
 
-    fn __clear__(&self) {
-        // SAFETY: GIL held.
-        drop(unsafe { std::mem::take(&mut *self.due.get()) });
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.due.get(py).take());
     }
 }

@@ -2,17 +2,15 @@
 //!
 //! Workers call `deliver` and never touch the interpreter. Every entry from Python calls `drain` first, so that what
 //! is committed is in memory before anyone can look; the wake-ups are for sleepers only.
-#![allow(unsafe_code)]
-
 use super::gil_cell::GilCell;
 use super::job::Finished;
 use crate::engine::wake::Waker;
 use pyo3::prelude::*;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How many jobs that a lazy flush made durable one entry takes in.
@@ -36,11 +34,12 @@ struct Inner {
 
 /// True while anything waits to be drained.
 static DUE: AtomicBool = AtomicBool::new(false);
-/// Made once, and once more in a forked child: there the old one's lock may be held for ever.
-static HUB: AtomicPtr<Hub> = AtomicPtr::new(ptr::null_mut());
+/// One for this process, and one for each that it was forked from: the lock of an old one may be held for ever.
+static HUBS: [OnceLock<Hub>; 256] = [const { OnceLock::new() }; 256];
 static PROCESS: AtomicU8 = AtomicU8::new(0);
 /// Taken from the hub, not yet home.
-static WAITING: GilCell<Waiting> = GilCell::new(Waiting { coming: VecDeque::new(), settling: VecDeque::new() });
+static WAITING: GilCell<RefCell<Waiting>> =
+    GilCell::new(RefCell::new(Waiting { coming: VecDeque::new(), settling: VecDeque::new() }));
 
 struct Waiting {
     coming: VecDeque<Finished>,
@@ -49,8 +48,7 @@ struct Waiting {
 }
 
 fn hub() -> &'static Hub {
-    // SAFETY: null until `init`, which comes before all else; then always a leaked Hub.
-    unsafe { &*HUB.load(Ordering::Acquire) }
+    HUBS[usize::from(process())].get_or_init(Hub::default)
 }
 
 fn lock() -> MutexGuard<'static, Inner> {
@@ -62,17 +60,12 @@ pub fn process() -> u8 {
     PROCESS.load(Ordering::Relaxed)
 }
 
-pub fn init() {
-    HUB.store(Box::leak(Box::default()), Ordering::Release);
-}
-
 /// In a forked child: leave the parent's jobs, lock and loops alone.
-pub fn after_fork() {
-    init();
+pub fn after_fork(py: Python<'_>) {
     PROCESS.fetch_add(1, Ordering::Relaxed);
     DUE.store(false, Ordering::Release);
     // What waited is leaked: it is the parent's.
-    take(|waiting| std::mem::forget((std::mem::take(&mut waiting.coming), std::mem::take(&mut waiting.settling))));
+    take(py, |waiting| std::mem::forget((std::mem::take(&mut waiting.coming), std::mem::take(&mut waiting.settling))));
 }
 
 /// Hand in what is finished, in the order in which it shall be taken in. For worker threads.
@@ -107,8 +100,8 @@ pub fn drain(py: Python<'_>) {
 #[cold]
 #[inline(never)]
 fn drain_all(py: Python<'_>) {
-    while refill() {
-        while let Some(finished) = take(|waiting| waiting.coming.pop_front()) {
+    while refill(py) {
+        while let Some(finished) = take(py, |waiting| waiting.coming.pop_front()) {
             if !finished.may_overtake() {
                 settle(py, usize::MAX);
             }
@@ -126,21 +119,20 @@ fn drain_all(py: Python<'_>) {
 
 fn settle(py: Python<'_>, most: usize) {
     for _ in 0..most {
-        let Some(finished) = take(|waiting| waiting.settling.pop_front()) else { break };
+        let Some(finished) = take(py, |waiting| waiting.settling.pop_front()) else { break };
         finished.come_home(py);
     }
 }
 
 /// Look into what waits. A job that is taken out may run Python code (also `drain`) when it comes home.
-fn take<T>(look: impl FnOnce(&mut Waiting) -> T) -> T {
-    // SAFETY: GIL held; `look` moves jobs, which runs no Python code.
-    look(unsafe { &mut *WAITING.get() })
+fn take<T>(py: Python<'_>, look: impl FnOnce(&mut Waiting) -> T) -> T {
+    look(&mut WAITING.get(py).borrow_mut())
 }
 
 /// False where nothing is left but what settles.
-fn refill() -> bool {
+fn refill(py: Python<'_>) -> bool {
     let mut inner = lock();
-    take(|waiting| {
+    take(py, |waiting| {
         for finished in inner.finished.drain(..) {
             let queue = if finished.settles() { &mut waiting.settling } else { &mut waiting.coming };
             queue.push_back(finished);

@@ -2,8 +2,6 @@
 //!
 //! Rule of the whole boundary: no Python code runs while a `&mut Core` is alive. So nothing that the collector tracks is
 //! made meanwhile either, and displaced references wait in `cache.trash` for `sweep`.
-#![allow(unsafe_code)]
-
 use super::cache::{Cache, Entry, State};
 use super::flights::Flights;
 use super::gates::Gates;
@@ -123,7 +121,7 @@ impl Core {
 
     /// The entry of a key, if a hit on it is true.
     #[inline(always)]
-    pub fn find(&self, table: u32, key: &Key) -> Option<&Entry> {
+    pub fn find(&self, table: u32, key: &Key<'_>) -> Option<&Entry> {
         self.cache.find(table, key).filter(|entry| self.is_valid(entry))
     }
 
@@ -198,8 +196,7 @@ impl Found {
         let object = self.object.as_ref()?;
         match kind {
             Kind::Bytes => Some(object.clone()),
-            // SAFETY: GIL held; `object` is alive.
-            Kind::Pickle | Kind::Other => unsafe { value::pickle(object.as_ptr()) },
+            Kind::Pickle | Kind::Other => value::pickle(object),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The methods of `Store`: their names, parameters and documentation.
 use super::arguments::Arguments;
+use super::hot::This;
+use super::reference::Ref;
 use super::{batch, hot};
-use pyo3::ffi::PyObject;
 
-/// Called with a Store and its arguments, the GIL held.
-type Function = unsafe fn(*mut PyObject, Arguments) -> *mut PyObject;
+/// None: an exception is set.
+type Function = for<'a, 'py> fn(This<'a, 'py>, Arguments<'a, 'py>) -> Option<Ref>;
 
 /// What there is to know of a method.
 pub struct Description {

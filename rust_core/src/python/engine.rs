@@ -1,6 +1,4 @@
 //! The Python class `Engine`: the nine methods of `protocol.Engine` over the memory and the file.
-#![allow(unsafe_code)]
-
 use super::cache::{Cache, Limits};
 use super::call::{Call, Page, submit};
 use super::completion;
@@ -15,8 +13,9 @@ use super::{channel, errors, parse, stats};
 use crate::engine::{self, Lazy, Notice, Outcome, Settings, Sink, Synchronous};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFrozenSet};
+use pyo3::types::{PyDict, PyFrozenSet, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,20 +27,32 @@ pub struct Engine {
 }
 
 /// All live engines: what a notice from a thread is for.
-static ENGINES: GilCell<(u64, Vec<(u64, *mut pyo3::ffi::PyObject)>)> = GilCell::new((0, Vec::new()));
+static ENGINES: GilCell<RefCell<Engines>> = GilCell::new(RefCell::new(Engines { last_id: 0, all: Vec::new() }));
 
-pub fn by_id(py: Python<'_>, id: u64) -> Option<Bound<'_, Engine>> {
-    // SAFETY: GIL held; an engine leaves the list when it dies.
-    unsafe {
-        let (_, object) = (*ENGINES.get()).1.iter().find(|(other, _)| *other == id)?;
-        Some(bound(py, &Ref::new(*object)?))
-    }
+struct Engines {
+    last_id: u64,
+    all: Vec<(u64, Ref<PyWeakrefReference>)>,
 }
 
-/// The engine behind a reference that is known to be one.
-pub fn bound<'py>(py: Python<'py>, engine: &Ref) -> Bound<'py, Engine> {
-    // SAFETY: the callers made the reference from an engine.
-    unsafe { engine.bind(py).to_owned().cast_into_unchecked() }
+pub fn by_id(py: Python<'_>, id: u64) -> Option<Bound<'_, Engine>> {
+    let engines = ENGINES.get(py).borrow();
+    let (_, engine) = engines.all.iter().find(|(other, _)| *other == id)?;
+    engine.bind(py).upgrade_as_exact().ok()?
+}
+
+/// List a new engine, and forget those that died. Returns its id.
+fn list(py: Python<'_>, make: impl FnOnce(u64) -> PyResult<Core>) -> PyResult<Bound<'_, Engine>> {
+    let id = {
+        let mut engines = ENGINES.get(py).borrow_mut();
+        engines.last_id += 1;
+        engines.last_id
+    };
+    let engine = Bound::new(py, Engine { core: GilCell::new(make(id)?) })?;
+    let weak = PyWeakrefReference::new(&engine)?;
+    let mut engines = ENGINES.get(py).borrow_mut();
+    engines.all.retain(|(_, engine)| engine.bind(py).upgrade().is_some());
+    engines.all.push((id, Ref::of_class(&weak)));
+    Ok(engine)
 }
 
 /// Where the engine's threads put what they finish.
@@ -63,9 +74,8 @@ impl Engine {
     /// The state. No Python code may run while the borrow is alive.
     #[allow(clippy::mut_from_ref)]
     #[inline(always)]
-    pub fn core<'a>(&'a self, _py: Python<'a>) -> &'a mut Core {
-        // SAFETY: `_py` proves the GIL; callers keep to the rule, so no two borrows are in use at once.
-        unsafe { &mut *self.core.get() }
+    pub fn core<'a>(&'a self, py: Python<'a>) -> &'a mut Core {
+        self.core.look(py)
     }
 
     /// Release what the cache displaced, now that nothing is borrowed.
@@ -155,15 +165,7 @@ type Op<'py> = PyResult<Bound<'py, PyAny>>;
 impl Engine {
     #[new]
     fn new<'py>(py: Python<'py>, opening: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        // SAFETY: GIL held.
-        let id = unsafe {
-            (*ENGINES.get()).0 += 1;
-            (*ENGINES.get()).0
-        };
-        let engine = Bound::new(py, Self { core: GilCell::new(core(opening, id)?) })?;
-        // SAFETY: GIL held; `Drop` removes it.
-        unsafe { (*ENGINES.get()).1.push((id, engine.as_ptr())) };
-        Ok(engine)
+        list(py, |id| core(opening, id))
     }
 
     /// What it can do: everything.
@@ -263,8 +265,8 @@ impl Engine {
 
     /// In a forked child: mark it dead; close nothing, free nothing, take no lock.
     fn abandon(&self, py: Python<'_>) {
-        completion::after_fork();
-        channel::after_fork();
+        completion::after_fork(py);
+        channel::after_fork(py);
         let core = self.core(py);
         core.phase = Phase::Forked;
         core.settle();
@@ -274,8 +276,7 @@ impl Engine {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector holds the GIL and changes nothing.
-        let core = unsafe { &*self.core.get() };
+        let core = self.core.in_traverse(&visit);
         core.waits_for_room.iter().try_for_each(|waits| visit.call(waits.awaitable.as_py()))
     }
 }
@@ -283,8 +284,6 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         let this = self.core.get_mut();
-        // SAFETY: a pyclass is dropped by tp_dealloc, with the GIL.
-        unsafe { (*ENGINES.get()).1.retain(|(id, _)| *id != this.id) };
         if !matches!(this.phase, Phase::Fresh | Phase::Closed) {
             std::mem::forget(this.engine.take()); // never closed: its threads go on, and nothing here waits for them
         }

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 pub fn take_in(py: Python<'_>, content: Content, outcome: Outcome) {
     let Content { engine, awaitable, work } = content;
-    let engine = &engine::bound(py, &engine);
+    let engine = &engine.bind(py);
     let result = match (work, outcome) {
         (Work::Read(read), outcome) => return read_home(engine, read, &awaitable, outcome),
         (Work::Queue(changes), outcome) => return lazy::flushed(engine, &changes, epoch_of_flush(&outcome)),
@@ -142,7 +142,7 @@ fn answer(engine: &Bound<'_, Engine>, read: Read, awaitable: &Ref, encoded: Vec<
                     read::fill(&list.bind(py), index, item);
                 }
             }
-            Ok(list)
+            Ok(list.untyped())
         }
         Asker::Parked { call } => {
             let Some(parked) = engine.get().core(py).gates.get_mut(call) else { return };

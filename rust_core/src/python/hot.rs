@@ -1,10 +1,7 @@
 //! `aget`, `aset`, `get` and `set` as plain C functions, past pyo3's trampoline.
 //!
-//! # Safety (the whole file)
-//! The method descriptor calls these with the GIL held and has checked that `this` is a Store; the arguments live as
-//! long as the call. No panic may leave them: all that can fail returns a PyResult.
-#![allow(unsafe_code, unsafe_op_in_unsafe_fn)]
-
+//! Called by the method descriptor. No panic may leave them: all that can fail returns a PyResult; what is given back to
+//! CPython is a reference, or None where an exception is set.
 use super::arguments::{Arguments, parse};
 use super::cache::Kept;
 use super::call::{Call, submit};
@@ -12,74 +9,61 @@ use super::core::{Core, Mode};
 use super::engine::Engine;
 use super::job::{Change, Commit};
 use super::key::{Key, OwnedKey};
-use super::reference::Ref;
+use super::reference::{Object, Ref};
 use super::store::{Store, View};
 use super::value::{self, Kind};
 use super::{awaitable, completion, lazy, memory};
 use crate::engine;
-use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
-use std::ptr;
+
+/// The object a method is called on.
+pub type This<'a, 'py> = Borrowed<'a, 'py, Store>;
 
 const AGET: [&str; 2] = ["key", "default"];
 const ASET: [&str; 2] = ["key", "value"];
 
+/// The object in memory, if a hit on it is true.
 #[inline(always)]
-pub unsafe fn store<'a>(py: Python<'a>, this: &'a *mut PyObject) -> &'a Store {
-    Bound::ref_from_ptr(py, this).cast_unchecked::<Store>().get()
-}
-
-/// The object in memory, if a hit on it is true. Borrowed.
-#[inline(always)]
-unsafe fn hit(py: Python<'_>, this: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+fn hit(this: This<'_, '_>, key: Object<'_, '_>) -> Option<Ref> {
+    let py = this.py();
     completion::drain(py);
-    let Some(view) = store(py, &this).view(py) else { return ptr::null_mut() };
-    let Some(key) = Key::of(key) else { return ptr::null_mut() };
+    let view = this.get().view(py)?;
+    let key = Key::of(key)?;
     let core = view.engine().core(py);
     if !core.direct {
-        return ptr::null_mut();
+        return None;
     }
-    let Some(entry) = core.find(view.table, &key) else { return ptr::null_mut() };
-    let Some(object) = &entry.kept.object else { return ptr::null_mut() };
+    let entry = core.find(view.table, &key)?;
+    let object = entry.kept.object.as_ref()?;
     entry.visit();
-    let object = object.as_ptr();
+    let object = object.clone();
     core.hits += 1;
-    object
+    Some(object)
 }
 
 /// `aget(key, default=None)`
-pub unsafe fn aget(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
-    let py = Python::assume_attached();
-    if let Some(key) = arguments.only() {
-        let found = hit(py, this, key);
-        if !found.is_null() {
-            ffi::Py_INCREF(found);
-            return awaitable::resolved(found);
-        }
+pub fn aget<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
+    if let Some(found) = arguments.only().and_then(|key| hit(this, key)) {
+        return awaitable::resolved(this.py(), found);
     }
-    finish(py, aget_slow(py, this, arguments))
+    finish(this.py(), aget_slow(this, arguments))
 }
 
 /// `get(key, default=None)`
-pub unsafe fn get(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
-    let py = Python::assume_attached();
-    if let Some(key) = arguments.only() {
-        let found = hit(py, this, key);
-        if !found.is_null() {
-            ffi::Py_INCREF(found);
-            return found;
-        }
+pub fn get<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
+    if let Some(found) = arguments.only().and_then(|key| hit(this, key)) {
+        return Some(found);
     }
-    finish(py, aget_slow(py, this, arguments).and_then(|operation| operation.call_method0("wait")))
+    finish(this.py(), aget_slow(this, arguments).and_then(|operation| operation.call_method0("wait")))
 }
 
 /// Set a key where memory decides alone and nothing needs a codec. False: go the long way.
 #[inline(always)]
-unsafe fn put_at_once(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> bool {
-    let [key, value] = *arguments.positional() else { return false };
+fn put_at_once(this: This<'_, '_>, arguments: Arguments<'_, '_>) -> bool {
+    let (py, Some([key, value])) = (this.py(), arguments.pair()) else { return false };
     completion::drain(py);
-    let (Some(view), Some(key)) = (store(py, &this).view(py), Key::of(key)) else { return false };
+    let (Some(view), Some(key)) = (this.get().view(py), Key::of(key)) else { return false };
     let core = view.engine().core(py);
     match core.mode {
         Mode::Memory if core.direct => replace(core, view, &key, value),
@@ -90,29 +74,28 @@ unsafe fn put_at_once(py: Python<'_>, this: *mut PyObject, arguments: Arguments)
 
 /// Memory mode: give a key that is there another value.
 #[inline(always)]
-unsafe fn replace(core: &mut Core, view: &View, key: &Key, value: *mut PyObject) -> bool {
+fn replace(core: &mut Core, view: &View, key: &Key<'_>, value: Object<'_, '_>) -> bool {
     let Some(size_bytes) = value::encoded_size(value, view.kind).filter(|size| *size <= view.max_value_bytes) else {
         return false;
     };
-    let Some(object) = Ref::new(value) else { return false };
-    let mut kept = Kept { object: Some(object), encoded: None, size_bytes };
+    let mut kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes };
     core.cache.replace_in_place(view.table, key, &mut kept)
     // `kept` is dropped with nothing borrowed any more
 }
 
 /// Lazy mode: put an atom under a usual key.
 #[inline(always)]
-unsafe fn put_lazily(py: Python<'_>, view: &View, key: &Key, value: *mut PyObject) -> bool {
+fn put_lazily(py: Python<'_>, view: &View, key: &Key<'_>, value: Object<'_, '_>) -> bool {
     let Some(encoded) = encode_atom(value, view.kind) else { return false };
-    let size_bytes = value::content(encoded.as_ptr()).len();
-    let (Some(key), Some(object)) = (OwnedKey::ascii(key), Ref::new(value)) else { return false };
+    let size_bytes = encoded.bytes().len();
+    let Some(key) = OwnedKey::ascii(key) else { return false };
     if size_bytes > view.max_value_bytes || lazy::might_fill(view.engine().core(py), 1, key.bytes().len() + size_bytes)
     {
         return false;
     }
     // The object is enough: the encoder gives these same bytes again.
     let engine = view.engine_object(py);
-    let kept = Kept { object: Some(object), encoded: None, size_bytes };
+    let kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes };
     drop(lazy::put(&engine, view.table, key, kept, encoded));
     engine.get().sweep(py);
     true
@@ -120,89 +103,78 @@ unsafe fn put_lazily(py: Python<'_>, view: &View, key: &Key, value: *mut PyObjec
 
 /// The bytes of a value that needs no codec.
 #[inline(always)]
-pub unsafe fn encode_atom(value: *mut PyObject, kind: Kind) -> Option<Ref> {
+pub fn encode_atom(value: Object<'_, '_>, kind: Kind) -> Option<Ref> {
     match kind {
-        Kind::Bytes if ffi::PyBytes_CheckExact(value) != 0 => Ref::new(value),
-        Kind::Pickle => value::pickle(value),
+        Kind::Bytes if value.is_exact_instance_of::<PyBytes>() => Some(Ref::of(&value)),
+        Kind::Pickle => value::pickle_argument(value),
         Kind::Bytes | Kind::Other => None,
     }
 }
 
 /// `aset(key, value)`
-pub unsafe fn aset(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
-    let py = Python::assume_attached();
-    if arguments.has_no_names() && put_at_once(py, this, arguments) {
-        return awaitable::resolved(Ref::none().into_ptr());
+pub fn aset<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
+    if put_at_once(this, arguments) {
+        return awaitable::resolved(this.py(), Ref::none());
     }
-    finish(py, put(py, this, arguments))
+    finish(this.py(), put(this, arguments))
 }
 
 /// `set(key, value)`
-pub unsafe fn set(this: *mut PyObject, arguments: Arguments) -> *mut PyObject {
-    let py = Python::assume_attached();
-    if arguments.has_no_names() && put_at_once(py, this, arguments) {
-        return Ref::none().into_ptr();
+pub fn set<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
+    if put_at_once(this, arguments) {
+        return Some(Ref::none());
     }
-    finish(py, put(py, this, arguments).and_then(|operation| operation.call_method0("wait")))
+    finish(this.py(), put(this, arguments).and_then(|operation| operation.call_method0("wait")))
 }
 
-pub fn finish(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> *mut PyObject {
-    match result {
-        Ok(object) => object.into_ptr(),
-        Err(error) => {
-            error.restore(py);
-            ptr::null_mut()
-        }
-    }
+pub fn finish(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Option<Ref> {
+    result.map_err(|error| error.restore(py)).ok().map(Ref::from)
 }
 
 #[cold]
 #[inline(never)]
-unsafe fn aget_slow(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> PyResult<Bound<'_, PyAny>> {
-    let [key, default] = parse(py, "aget", AGET, 1, arguments)?;
+fn aget_slow<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let py = this.py();
+    let [key, default] = parse("aget", AGET, 1, arguments)?;
     let (Some(key), default) = (key, default.unwrap_or_else(Ref::none)) else {
-        return unopened(py, this, "aget", arguments);
+        return unopened(this, "aget", arguments);
     };
-    if store(py, &this).view(py).is_none() {
-        return unopened(py, this, "aget", arguments);
+    if this.get().view(py).is_none() {
+        return unopened(this, "aget", arguments);
     }
     let key = OwnedKey::check(&key.bind(py))?;
-    let Some(view) = store(py, &this).view(py) else { return unopened(py, this, "aget", arguments) };
+    let Some(view) = this.get().view(py) else { return unopened(this, "aget", arguments) };
     let call = Call::Get { table: view.table, key, codec: view.codec.clone(), default };
     submit(&view.engine_object(py), call)
 }
 
 /// Let the Python side park the call, or say why it cannot be made.
 #[cold]
-pub unsafe fn unopened<'py>(
-    py: Python<'py>,
-    this: *mut PyObject,
-    name: &str,
-    arguments: Arguments,
-) -> PyResult<Bound<'py, PyAny>> {
-    let this = Borrowed::from_ptr(py, this);
-    let positional = PyTuple::new(py, arguments.positional().iter().map(|&object| Borrowed::from_ptr(py, object)))?;
+pub fn unopened<'py>(this: This<'_, 'py>, name: &str, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let py = this.py();
+    let positional = PyTuple::new(py, arguments.positional())?;
     let keywords = PyDict::new(py);
     for (name, object) in arguments.keywords() {
-        keywords.set_item(Borrowed::from_ptr(py, name), Borrowed::from_ptr(py, object))?;
+        keywords.set_item(name, object)?;
     }
     let keywords = (!keywords.is_empty()).then_some(keywords);
     this.call_method1("_unopened", (name, positional, keywords))
 }
 
-unsafe fn put(py: Python<'_>, this: *mut PyObject, arguments: Arguments) -> PyResult<Bound<'_, PyAny>> {
-    let [Some(key), Some(value)] = parse(py, "aset", ASET, 2, arguments)? else {
-        return unopened(py, this, "aset", arguments);
+fn put<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let py = this.py();
+    let [Some(key), Some(value)] = parse("aset", ASET, 2, arguments)? else {
+        return unopened(this, "aset", arguments);
     };
-    if store(py, &this).view(py).is_none() {
-        return unopened(py, this, "aset", arguments);
+    if this.get().view(py).is_none() {
+        return unopened(this, "aset", arguments);
     }
     let key = OwnedKey::check(&key.bind(py))?;
-    let Some(view) = store(py, &this).view(py) else { return unopened(py, this, "aset", arguments) };
+    let Some(view) = this.get().view(py) else { return unopened(this, "aset", arguments) };
     let (kind, codec, most) = (view.kind, view.codec.clone(), view.max_value_bytes);
     let (object, encoded) = encode(py, kind, &codec, most, &value)?;
     completion::drain(py);
-    let Some(view) = store(py, &this).view(py) else { return unopened(py, this, "aset", arguments) };
+    let Some(view) = this.get().view(py) else { return unopened(this, "aset", arguments) };
     let engine = view.engine_object(py);
     let change = change(view, py, key, object, encoded);
     put_change(&engine, change)
@@ -247,19 +219,14 @@ fn put_change<'py>(engine: &Bound<'py, Engine>, change: Change) -> PyResult<Boun
 }
 
 pub fn done(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    // SAFETY: GIL held.
-    unsafe { Bound::from_owned_ptr_or_err(py, awaitable::resolved(Ref::none().into_ptr())) }
+    Ok(awaitable::resolved(py, Ref::none()).ok_or_else(|| PyErr::fetch(py))?.into_bound(py))
 }
 
 /// Encode at the call: what memory may keep of the value, and its bytes.
 fn encode(py: Python<'_>, kind: Kind, codec: &Ref, most: usize, value: &Ref) -> PyResult<(Option<Ref>, Ref)> {
-    // SAFETY: GIL held; `value` is an argument, alive during the call.
-    let (may_stay, encoded) = unsafe {
-        let may_stay = value::may_stay(value.as_ptr(), kind);
-        (may_stay, encode_atom(value.as_ptr(), kind).filter(|encoded| value::content(encoded.as_ptr()).len() <= most))
-    };
-    let object = may_stay.then(|| value.clone());
-    if let Some(encoded) = encoded {
+    let given = value.bind(py);
+    let object = value::may_stay(given, kind).then(|| value.clone());
+    if let Some(encoded) = encode_atom(given, kind).filter(|encoded| encoded.bytes().len() <= most) {
         return Ok((object, encoded));
     }
     let encoded = codec.bind(py).call_method1("encode", (value.bind(py),))?;

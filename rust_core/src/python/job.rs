@@ -3,22 +3,20 @@
 //! The threads read bytes of Python objects without the GIL: sound, because a `bytes` and the UTF-8 inside a `str` never
 //! change or move while the object lives, and a job lets go of its objects only at home, with the GIL. A job that gets
 //! lost in a dying thread leaks on purpose.
-#![allow(unsafe_code)]
-
 use super::engine::Engine;
+use super::gil_cell::Cargo;
 use super::key::OwnedKey;
 use super::reference::Ref;
-use super::value;
 use super::{awaitable, home};
 use crate::engine::{self, Kind, Notice, Outcome};
 use pyo3::prelude::*;
-use std::mem::ManuallyDrop;
+use pyo3::types::PyList;
 use std::sync::Arc;
 
-pub struct Job(ManuallyDrop<Box<Content>>);
+pub struct Job(Cargo<Content>);
 
 pub struct Content {
-    pub engine: Ref,
+    pub engine: Ref<Engine>,
     pub awaitable: Ref,
     pub work: Work,
 }
@@ -74,7 +72,7 @@ pub enum Asker {
     },
     /// The list of results and the indexes of what was cold.
     Many {
-        list: Ref,
+        list: Ref<PyList>,
         holes: Vec<usize>,
     },
     /// A lazy call that must know before it can decide.
@@ -132,17 +130,16 @@ impl Puts {
 
 /// The content of a bytes object; empty where there is none.
 pub fn bytes(object: Option<&Ref>) -> &[u8] {
-    // SAFETY: fields of jobs that go here hold bytes objects, checked when they were made.
-    object.map_or(&[], |object| unsafe { value::content(object.as_ptr()) })
+    object.map_or(&[], Ref::bytes)
 }
 
 impl Job {
     pub fn new(engine: &Bound<'_, Engine>, awaitable: Ref, work: Work) -> Self {
-        Self(ManuallyDrop::new(Box::new(Content { engine: Ref::of(engine), awaitable, work })))
+        Self(Cargo::new(Content { engine: Ref::of_class(engine), awaitable, work }))
     }
 
     fn changes(&self) -> &[Change] {
-        match &self.0.work {
+        match &self.0.peek().work {
             Work::Commit(commit) => &commit.changes,
             Work::Queue(changes) => changes,
             _ => &[],
@@ -151,21 +148,21 @@ impl Job {
 
     /// The puts of this job, if they are of that table and there is room for one more.
     pub fn puts_with_room(&mut self, of_table: u32) -> Option<&mut Vec<Put>> {
-        match &mut self.0.work {
+        match &mut self.0.peek_mut().work {
             Work::Puts(Puts { table, items, .. }) if *table == of_table && items.len() < MOST_PUTS => Some(items),
             _ => None,
         }
     }
 
     /// Open it, with the GIL held.
-    pub fn open(self, _py: Python<'_>) -> Content {
-        *ManuallyDrop::into_inner(self.0)
+    pub fn open(self, py: Python<'_>) -> Content {
+        self.0.open(py)
     }
 }
 
 impl engine::Job for Job {
     fn len(&self) -> usize {
-        match &self.0.work {
+        match &self.0.peek().work {
             Work::Read(read) => read.keys.len(),
             Work::Puts(puts) => puts.items.len(),
             _ => self.changes().len(),
@@ -173,21 +170,21 @@ impl engine::Job for Job {
     }
 
     fn table(&self) -> &str {
-        match &self.0.work {
+        match &self.0.peek().work {
             Work::Read(read) => &read.table_name,
             _ => "",
         }
     }
 
     fn key(&self, index: usize) -> &[u8] {
-        match &self.0.work {
+        match &self.0.peek().work {
             Work::Read(read) => read.keys[index].bytes(),
             _ => &[],
         }
     }
 
     fn change(&self, index: usize) -> engine::Change<'_> {
-        if let Work::Puts(puts) = &self.0.work {
+        if let Work::Puts(puts) = &self.0.peek().work {
             return puts.change(index);
         }
         let change = &self.changes()[index];
@@ -202,7 +199,7 @@ impl engine::Job for Job {
     }
 
     fn wants_old(&self) -> bool {
-        matches!(&self.0.work, Work::Commit(commit) if commit.wants_old)
+        matches!(&self.0.peek().work, Work::Commit(commit) if commit.wants_old)
     }
 }
 
@@ -216,12 +213,12 @@ pub enum Finished {
 impl Finished {
     /// Whether nobody waits for it: a change that was acknowledged long ago became durable.
     pub fn settles(&self) -> bool {
-        matches!(self, Self::Job(job, Ok(_)) if matches!(job.0.work, Work::Queue(_) | Work::Puts(_)))
+        matches!(self, Self::Job(job, Ok(_)) if matches!(job.0.peek().work, Work::Queue(_) | Work::Puts(_)))
     }
 
     /// Whether it may come home before what settles: a read; all else may be asked for what is unsaved next.
     pub fn may_overtake(&self) -> bool {
-        matches!(self, Self::Job(job, _) if matches!(job.0.work, Work::Read(_)))
+        matches!(self, Self::Job(job, _) if matches!(job.0.peek().work, Work::Read(_)))
     }
 
     pub fn come_home(self, py: Python<'_>) {
@@ -234,6 +231,5 @@ impl Finished {
 
 /// Finish the awaitable of a job or call.
 pub fn complete(py: Python<'_>, awaitable: &Ref, result: PyResult<Ref>) {
-    // SAFETY: GIL held; awaitables of calls are made by `pending`.
-    unsafe { awaitable::complete(py, awaitable.as_ptr(), result) };
+    awaitable::complete(py, awaitable, result);
 }

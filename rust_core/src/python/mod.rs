@@ -1,7 +1,6 @@
 //! The boundary: everything that touches the interpreter. All of it runs with the GIL; the engine's threads never do.
 //!
-//! `unsafe` is allowed file by file; each states its rule. Without it are: call, decide, descriptions, errors, flights,
-//! gates, home, keymap, lazy, memory, parse, stats.
+//! `unsafe` stands in four files: reference, gil_cell, heap_type and value (see the list in `lib.rs`).
 #![allow(clippy::inline_always)] // a hit costs some 50 ns: measured, not guessed
 #![allow(clippy::doc_markdown)] // Python's words (persist_mode, FastAPI) are no Rust items
 mod arguments;
@@ -17,6 +16,7 @@ mod descriptions;
 mod engine;
 mod errors;
 mod flights;
+mod free_list;
 mod gates;
 mod gil_cell;
 mod heap_type;
@@ -46,7 +46,6 @@ pub use store::Store;
 
 /// Make the types and the list of finished jobs; once, from the module's init.
 pub fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    completion::init();
     awaitable::init(module)?;
     methods::install(module.py())
 }

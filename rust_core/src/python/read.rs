@@ -1,6 +1,4 @@
 //! Reads: from memory, else from the file: on this thread where that needs no disk, else on the reader's.
-#![allow(unsafe_code)]
-
 use super::cache::{Kept, State};
 use super::core::{Core, Found, Known};
 use super::engine::Engine;
@@ -10,7 +8,6 @@ use super::reference::Ref;
 use super::value::{self, Kind};
 use crate::engine::Now;
 use pyo3::exceptions::PyValueError;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -86,12 +83,11 @@ pub fn many(engine: &Bound<'_, Engine>, table: u32, keys: Vec<OwnedKey>, awaitab
     if cold.is_empty() {
         return complete(py, &awaitable, Ok(list.into()));
     }
-    ask_reader(engine, table, cold, Asker::Many { list: list.into(), holes }, awaitable);
+    ask_reader(engine, table, cold, Asker::Many { list: Ref::of_class(&list), holes }, awaitable);
 }
 
-pub fn fill(list: &Bound<'_, PyAny>, index: usize, item: Ref) {
-    // SAFETY: a list of ours that nobody else has seen, long enough; the item is given away.
-    unsafe { ffi::PyList_SetItem(list.as_ptr(), index as isize, item.into_ptr()) };
+pub fn fill(list: &Bound<'_, PyList>, index: usize, item: Ref) {
+    let _ = list.set_item(index, item.into_bound(list.py())); // a list of ours, long enough
 }
 
 fn read_inline(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey) -> Cold {
@@ -132,19 +128,14 @@ pub fn keep(core: &mut Core, table: u32, key: &OwnedKey, encoded: &Ref, epoch: u
 
 /// What memory keeps of a value: `object` is one that `may_stay`.
 pub fn kept(kind: Kind, object: Option<Ref>, encoded: Ref) -> Kept {
-    // SAFETY: GIL held; encoded values are bytes objects.
-    let content = unsafe { value::content(encoded.as_ptr()) };
+    let content = encoded.bytes();
     let size_bytes = content.len();
     if kind == Kind::Bytes {
         return Kept { object: Some(encoded), encoded: None, size_bytes };
     }
     // The object alone will do where it can be encoded again without its codec.
-    let again = object.as_ref().filter(|_| kind == Kind::Pickle).and_then(|object| {
-        // SAFETY: as above.
-        unsafe { value::pickle(object.as_ptr()) }
-    });
-    // SAFETY: as above.
-    let is_enough = again.is_some_and(|again| unsafe { value::content(again.as_ptr()) == content });
+    let again = object.as_ref().filter(|_| kind == Kind::Pickle).and_then(value::pickle);
+    let is_enough = again.is_some_and(|again| again.bytes() == content);
     Kept { object, encoded: (!is_enough).then_some(encoded), size_bytes }
 }
 
@@ -190,8 +181,7 @@ pub fn decode(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Re
     }
     let decoded = codec.bind(py).call_method1("decode", (encoded.bind(py),));
     let object: Ref = decoded.map_err(|error| with_key(engine, table, key, error))?.into();
-    // SAFETY: GIL held; `object` is alive.
-    if unsafe { value::may_stay(object.as_ptr(), kind) } {
+    if value::may_stay(object.bind(py), kind) {
         let core = engine.get().core(py);
         if let Some(entry) = core.cache.find_mut(table, &key.borrow()) {
             let same = entry.kept.encoded.as_ref().is_some_and(|kept| kept.as_ptr() == encoded.as_ptr());

@@ -1,6 +1,4 @@
 //! What calls return, as Python objects.
-#![allow(unsafe_code)]
-
 use super::core::Table;
 use super::decide::Decided;
 use super::job::{Change, bytes};

@@ -1,11 +1,9 @@
 //! Pages of an iteration.
-#![allow(unsafe_code)]
-
 use super::call::Page;
 use super::core::{Core, Found};
 use super::engine::Engine;
-use super::key::Key;
-use super::reference::Ref;
+use super::key::{Key, OwnedKey};
+use super::reference::{Exact, Ref};
 use super::sorted::Sorted;
 use super::value;
 use crate::engine::Row;
@@ -50,7 +48,7 @@ fn collect(core: &mut Core, page: &Page) -> Vec<(Ref, Option<Ref>)> {
     let sorted = match core.sorted.take() {
         Some(sorted) if sorted.is_current(&core.cache, page.table) => sorted,
         old => {
-            core.cache.trash.extend(old.into_iter().flat_map(|old| old.keys));
+            core.cache.trash.extend(old.into_iter().flat_map(|old| old.keys).map(Ref::untyped));
             Sorted::of(&core.cache, page.table)
         }
     };
@@ -71,29 +69,28 @@ fn collect(core: &mut Core, page: &Page) -> Vec<(Ref, Option<Ref>)> {
 }
 
 fn range(sorted: &Sorted, page: &Page) -> Range<usize> {
-    let start = sorted.position(&page.start.object);
-    let end = page.end.as_ref().map_or(sorted.keys.len(), |end| sorted.position(&end.object));
+    let start = sorted.position(&page.start);
+    let end = page.end.as_ref().map_or(sorted.keys.len(), |end| sorted.position(end));
     start..end.max(start)
 }
 
 /// One row and its size.
-fn row(core: &Core, page: &Page, key: &Ref) -> Option<((Ref, Option<Ref>), usize)> {
-    // SAFETY: GIL held; keys in memory are exact strs, alive as long as `sorted`.
-    let entry = core.cache.find(page.table, &unsafe { Key::of(key.as_ptr()) }?)?;
+fn row(core: &Core, page: &Page, key: &Ref<Exact>) -> Option<((Ref, Option<Ref>), usize)> {
+    let entry = core.cache.find(page.table, &Key::of_text(key))?;
     let size_bytes = entry.kept.size_bytes + entry.key_bytes();
     if !page.values {
-        return Some(((key.clone(), None), entry.key_bytes()));
+        return Some(((key.clone().untyped(), None), entry.key_bytes()));
     }
     let kind = core.tables[page.table as usize].kind();
     let found = Found { object: entry.kept.object.clone(), encoded: entry.kept.encoded.clone() };
-    Some(((key.clone(), found.encoded(kind)), size_bytes))
+    Some(((key.clone().untyped(), found.encoded(kind)), size_bytes))
 }
 
 /// The tables that were created, as rows of `adsq_meta`.
 fn meta_page(engine: &Bound<'_, Engine>, page: &Page) -> PyResult<Ref> {
     let py = engine.py();
-    let text = |key: &Ref| key.bind(py).extract::<String>();
-    let (start, end) = (text(&page.start.object)?, page.end.as_ref().map(|end| text(&end.object)).transpose()?);
+    let text = |key: &OwnedKey| String::from_utf8_lossy(key.bytes()).into_owned();
+    let (start, end) = (text(&page.start), page.end.as_ref().map(text));
     let core = engine.get().core(py);
     let known = core.tables.iter().filter_map(|table| Some((table.name.to_string(), table.storage_mode.clone()?)));
     let mut rows: Vec<_> =

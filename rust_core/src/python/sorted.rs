@@ -1,20 +1,18 @@
 //! Memory mode: the keys of one table in order, kept between the pages of an iteration.
-#![allow(unsafe_code)]
-
 use super::cache::Cache;
-use super::reference::Ref;
-use pyo3::ffi;
+use super::key::OwnedKey;
+use super::reference::{Exact, Ref};
 use std::cmp::Ordering;
 
 pub struct Sorted {
     table: u32,
     version: u64,
-    pub keys: Vec<Ref>,
+    pub keys: Vec<Ref<Exact>>,
 }
 
 impl Sorted {
     pub fn of(cache: &Cache, table: u32) -> Self {
-        let mut keys: Vec<Ref> = cache.keys(table).cloned().collect();
+        let mut keys: Vec<Ref<Exact>> = cache.keys(table).cloned().collect();
         keys.sort_unstable_by(compare);
         Self { table, version: cache.version, keys }
     }
@@ -24,13 +22,12 @@ impl Sorted {
     }
 
     /// The index of the first key that is not less than `bound`.
-    pub fn position(&self, bound: &Ref) -> usize {
-        self.keys.partition_point(|key| compare(key, bound) == Ordering::Less)
+    pub fn position(&self, bound: &OwnedKey) -> usize {
+        self.keys.partition_point(|key| compare(key, bound.text()) == Ordering::Less)
     }
 }
 
 /// By code points, as SQLite compares their UTF-8.
-fn compare(a: &Ref, b: &Ref) -> Ordering {
-    // SAFETY: GIL held; exact strs: comparing runs no Python code and cannot fail.
-    unsafe { ffi::PyUnicode_Compare(a.as_ptr(), b.as_ptr()) }.cmp(&0)
+fn compare(a: &Ref<Exact>, b: &Ref<Exact>) -> Ordering {
+    a.text().compare(b.text())
 }

@@ -1,6 +1,4 @@
 //! The Python class `Store`: the first base of the backend's store class; its methods are those of `hot`.
-#![allow(unsafe_code)]
-
 use super::engine::Engine;
 use super::gil_cell::GilCell;
 use super::reference::Ref;
@@ -17,7 +15,7 @@ pub struct Store {
 
 /// A table of an engine through a codec: what a store shows while it is open.
 pub struct View {
-    engine: Ref,
+    engine: Ref<Engine>,
     pub table: u32,
     pub kind: Kind,
     pub codec: Ref,
@@ -28,27 +26,24 @@ pub struct View {
 impl View {
     #[inline(always)]
     pub fn engine(&self) -> &Engine {
-        // SAFETY: GIL held; made from an engine by `_bind`.
-        unsafe { self.engine.get_unchecked() }
+        self.engine.get()
     }
 
     pub fn engine_object<'py>(&self, py: Python<'py>) -> Bound<'py, Engine> {
-        super::engine::bound(py, &self.engine)
+        self.engine.bind(py).to_owned()
     }
 }
 
 impl Store {
     /// None: unopened, closed or forked. Use it before anything can run Python code.
     #[inline(always)]
-    pub fn view<'a>(&'a self, _py: Python<'a>) -> Option<&'a View> {
-        // SAFETY: `_py` proves the GIL; the callers keep to the rule.
-        unsafe { (*self.view.get()).as_ref() }
+    pub fn view<'a>(&'a self, py: Python<'a>) -> Option<&'a View> {
+        self.view.look(py).as_ref()
     }
 
-    fn set_view(&self, view: Option<View>) {
-        // SAFETY: GIL held; the old one is released when the cell is whole again.
-        let old = unsafe { std::mem::replace(&mut *self.view.get(), view) };
-        drop(old);
+    fn set_view(&self, py: Python<'_>, view: Option<View>) {
+        let old = std::mem::replace(self.view.look(py), view);
+        drop(old); // when the cell is whole again
     }
 }
 
@@ -69,29 +64,31 @@ impl Store {
         let core = engine.get().core(py);
         let number = core.table(table);
         core.tables[number as usize].storage_mode = Some(mode.as_str().into());
-        self.set_view(Some(View {
-            engine: Ref::of(engine),
-            table: number,
-            kind: Kind::of_mode(&mode),
-            codec: Ref::of(codec),
-            max_value_bytes,
-        }));
+        self.set_view(
+            py,
+            Some(View {
+                engine: Ref::of_class(engine),
+                table: number,
+                kind: Kind::of_mode(&mode),
+                codec: Ref::of(codec),
+                max_value_bytes,
+            }),
+        );
         Ok(())
     }
 
     /// Show nothing any more.
-    fn _unbind(&self) {
-        self.set_view(None);
+    fn _unbind(&self, py: Python<'_>) {
+        self.set_view(py, None);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector holds the GIL and changes nothing.
-        let Some(view) = (unsafe { (*self.view.get()).as_ref() }) else { return Ok(()) };
+        let Some(view) = self.view.in_traverse(&visit) else { return Ok(()) };
         visit.call(view.engine.as_py())?;
         visit.call(view.codec.as_py())
     }
 
-    fn __clear__(&self) {
-        self.set_view(None);
+    fn __clear__(&self, py: Python<'_>) {
+        self.set_view(py, None);
     }
 }

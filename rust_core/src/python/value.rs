@@ -4,7 +4,7 @@
 //! and in pickle mode tuples of these. All else stays encoded and is decoded at each hit.
 #![allow(unsafe_code)]
 
-use super::reference::Ref;
+use super::reference::{Object, Ref};
 use pyo3::ffi::{self, PyObject};
 use std::ptr;
 
@@ -31,11 +31,9 @@ impl Kind {
 }
 
 /// Whether a decoded value may stay in memory as it is.
-///
-/// # Safety
-/// GIL held, `value` is alive.
-pub unsafe fn may_stay(value: *mut PyObject, kind: Kind) -> bool {
-    // SAFETY: as stated.
+pub fn may_stay(value: Object<'_, '_>, kind: Kind) -> bool {
+    let value = value.as_ptr();
+    // SAFETY: GIL held, `value` is alive.
     unsafe {
         match kind {
             Kind::Bytes => ffi::PyBytes_CheckExact(value) != 0,
@@ -70,10 +68,22 @@ unsafe fn is_tuple_of_atoms(value: *mut PyObject, depth: u32) -> bool {
 }
 
 /// Exactly what `pickle.dumps(value, 5)` gives, for None, bool, int (64 bits), float, str and bytes; None for all else.
-///
+#[inline(always)]
+pub fn pickle(value: &Ref) -> Option<Ref> {
+    // SAFETY: alive; the boundary runs with the GIL.
+    unsafe { pickle_raw(value.as_ptr()) }
+}
+
+/// The same for an argument.
+#[inline(always)]
+pub fn pickle_argument(value: Object<'_, '_>) -> Option<Ref> {
+    // SAFETY: alive, GIL held.
+    unsafe { pickle_raw(value.as_ptr()) }
+}
+
 /// # Safety
 /// GIL held, `value` is alive.
-pub unsafe fn pickle(value: *mut PyObject) -> Option<Ref> {
+unsafe fn pickle_raw(value: *mut PyObject) -> Option<Ref> {
     // SAFETY: as stated; each branch has checked the exact type.
     unsafe {
         if ffi::PyBytes_CheckExact(value) != 0 {
@@ -107,12 +117,10 @@ pub unsafe fn pickle(value: *mut PyObject) -> Option<Ref> {
 }
 
 /// The length of what a table of that kind stores for a value, where that needs no encoding.
-///
-/// # Safety
-/// GIL held, `value` is alive.
 #[inline]
-pub unsafe fn encoded_size(value: *mut PyObject, kind: Kind) -> Option<usize> {
-    // SAFETY: as stated; each branch has checked the exact type.
+pub fn encoded_size(value: Object<'_, '_>, kind: Kind) -> Option<usize> {
+    let value = value.as_ptr();
+    // SAFETY: GIL held, `value` is alive; each branch has checked the exact type.
     unsafe {
         let is_bytes = ffi::PyBytes_CheckExact(value) != 0;
         match kind {
@@ -214,7 +222,7 @@ pub fn copy(data: &[u8]) -> Option<Ref> {
 /// # Safety
 /// GIL held, `object` is a live bytes object.
 #[inline(always)]
-pub unsafe fn content<'a>(object: *mut PyObject) -> &'a [u8] {
+unsafe fn content<'a>(object: *mut PyObject) -> &'a [u8] {
     // SAFETY: as stated: a bytes object never changes.
-    unsafe { std::slice::from_raw_parts(ffi::PyBytes_AS_STRING(object).cast(), ffi::PyBytes_Size(object) as usize) }
+    unsafe { std::slice::from_raw_parts(ffi::PyBytes_AS_STRING(object).cast(), ffi::Py_SIZE(object) as usize) }
 }

@@ -1,67 +1,77 @@
 //! The Coroutine face, and the two ways to look at it without a loop: `done` and `wait`.
-use super::iterate::{iternext, raise_failure};
-use super::{Awaitable, PENDING, READY, look, new_reference};
+use super::iterate::{raise_failure, step};
+use super::{State, This, look};
+use crate::python::arguments::Arguments;
 use crate::python::completion;
-use pyo3::ffi::{self, PyObject};
-use std::ptr;
+use crate::python::heap_type::{Step, stop};
+use crate::python::reference::{Object, Ref, raise};
+use pyo3::exceptions::{PyBaseException, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
 
-pub unsafe extern "C" fn send(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let result = iternext(object);
-    if result.is_null() && ffi::PyErr_Occurred().is_null() {
-        ffi::PyErr_SetNone(ffi::PyExc_StopIteration);
+pub fn send(this: This<'_, '_>, _: Object<'_, '_>) -> Option<Ref> {
+    match step(this) {
+        Step::Yielded(itself) => Some(itself),
+        Step::Returned(value) => {
+            stop::raise(this.py(), value);
+            None
+        }
+        Step::Raised => None,
     }
-    result
 }
 
 /// `throw(exception)` or the older `throw(type, value, traceback)`
-pub unsafe extern "C" fn throw(_: *mut PyObject, args: *mut *mut PyObject, count: ffi::Py_ssize_t) -> *mut PyObject {
-    if !(1..=3).contains(&count) {
-        ffi::PyErr_SetString(ffi::PyExc_TypeError, c"throw(exception)".as_ptr());
-    } else if ffi::PyExceptionInstance_Check(*args) != 0 {
-        ffi::PyErr_SetObject(ffi::Py_TYPE(*args).cast(), *args);
-    } else {
-        let value = if count > 1 { *args.add(1) } else { ptr::null_mut() };
-        ffi::PyErr_SetObject(*args, value);
+pub fn throw(this: This<'_, '_>, arguments: Arguments<'_, '_>) -> Option<Ref> {
+    let exception = match arguments.positional() {
+        [error] | [error, _] | [error, _, _] if error.is_instance_of::<PyBaseException>() => Ok((*error).to_owned()),
+        [_, error] | [_, error, _] if error.is_instance_of::<PyBaseException>() => Ok((*error).to_owned()),
+        [class, value] | [class, value, _] if class.is_instance_of::<PyType>() && !value.is_none() => {
+            class.call1((*value,))
+        }
+        [class] | [class, _] | [class, _, _] if class.is_instance_of::<PyType>() => class.call0(),
+        _ => Err(PyTypeError::new_err("throw(exception)")),
+    };
+    match exception {
+        Ok(exception) if exception.is_instance_of::<PyBaseException>() => raise(&exception),
+        Ok(_) => PyTypeError::new_err("exceptions must derive from BaseException").restore(this.py()),
+        Err(error) => error.restore(this.py()),
     }
-    ptr::null_mut()
+    None
 }
 
-pub unsafe extern "C" fn close(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    new_reference(ffi::Py_None())
+pub fn close(_: This<'_, '_>) -> Option<Ref> {
+    Some(Ref::none())
 }
 
-pub unsafe extern "C" fn done(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let this: *mut Awaitable = object.cast();
-    if (*this).state == PENDING {
+pub fn done(this: This<'_, '_>) -> Option<Ref> {
+    if this.state.get() == State::Pending {
         look(this);
     }
-    ffi::PyBool_FromLong(((*this).state != PENDING).into())
+    Some(Ref::of_bool(this.py(), this.state.get() != State::Pending))
 }
 
 /// Block this thread, not the interpreter, until it is finished.
-pub unsafe extern "C" fn wait(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let this: *mut Awaitable = object.cast();
+pub fn wait(this: This<'_, '_>) -> Option<Ref> {
     loop {
         let seen = completion::deliveries();
-        if (*this).state == PENDING {
+        if this.state.get() == State::Pending {
             look(this);
         }
-        if (*this).state != PENDING {
+        if this.state.get() != State::Pending {
             break;
         }
         if completion::is_due() {
             continue; // one entry takes in only so much
         }
-        let thread = ffi::PyEval_SaveThread();
-        completion::sleep(seen);
-        ffi::PyEval_RestoreThread(thread);
-        if ffi::PyErr_CheckSignals() < 0 {
-            return ptr::null_mut();
+        this.py().detach(|| completion::sleep(seen));
+        if let Err(error) = this.py().check_signals() {
+            error.restore(this.py());
+            return None;
         }
     }
-    if (*this).state == READY {
-        return new_reference((*this).value);
+    if this.state.get() == State::Ready {
+        return this.value.get();
     }
     raise_failure(this);
-    ptr::null_mut()
+    None
 }

@@ -1,200 +1,153 @@
 //! The Future face: what gather, wait_for, shield and tasks ask of a future.
 use super::iterate::{cancelled_error, raise_failure};
-use super::{Awaitable, CANCELLED, Callback, FAILED, GLOBALS, PENDING, READY, bind, leave_pending, new_reference};
-use super::{running_loop, types};
+use super::{Callback, State, This, bind, given, leave_pending, running_loop};
+use crate::python::arguments::Arguments;
 use crate::python::channel::{self, Due};
-use crate::python::reference::Ref;
-use pyo3::ffi::{self, PyObject};
+use crate::python::reference::{Object, Ref, copy_context};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use std::ffi::{CStr, c_int, c_void};
-use std::{mem, ptr};
+use pyo3::sync::PyOnceLock;
 
 /// The loop of a pending one is the one that first awaited it. A finished one belongs to whatever loop asks; it
 /// remembers the answer (`_get_running_loop` makes a getpid system call before 3.12) until `isfuture` asks anew.
-/// Borrowed; null: an exception is set.
-unsafe fn loop_of(this: *mut Awaitable) -> *mut PyObject {
-    if (*this).state == PENDING {
-        return if bind(this) { (*this).event_loop } else { ptr::null_mut() };
-    }
-    if (*this).event_loop.is_null() {
+fn loop_of(this: This<'_, '_>) -> PyResult<Ref> {
+    if this.state.get() == State::Pending {
+        bind(this)?;
+    } else if this.event_loop.as_ptr().is_null() {
         remember_running_loop(this);
     }
-    if (*this).event_loop.is_null() {
-        ffi::PyErr_SetString(ffi::PyExc_RuntimeError, c"no running event loop".as_ptr());
-    }
-    (*this).event_loop
+    this.event_loop.get().ok_or_else(|| PyRuntimeError::new_err("no running event loop"))
 }
 
 /// False where no loop runs.
-unsafe fn remember_running_loop(this: *mut Awaitable) -> bool {
-    let current = running_loop();
-    if current.is_null() || current == (*this).event_loop {
-        return !current.is_null();
+fn remember_running_loop(this: This<'_, '_>) -> bool {
+    let Some(current) = running_loop(this.py()) else { return false };
+    if current.as_ptr() != this.event_loop.as_ptr() {
+        drop(this.event_loop.replace(Some(current.into())));
     }
-    let old = mem::replace(&mut (*this).event_loop, new_reference(current));
-    ffi::Py_XDECREF(old);
     true
 }
 
-pub unsafe extern "C" fn get_loop(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let event_loop = loop_of(object.cast());
-    ffi::Py_XINCREF(event_loop);
-    event_loop
-}
-
-pub unsafe extern "C" fn get_loop_attribute(object: *mut PyObject, _: *mut c_void) -> *mut PyObject {
-    get_loop(object, ptr::null_mut())
+pub fn get_loop(this: This<'_, '_>) -> Option<Ref> {
+    given(this.py(), loop_of(this))
 }
 
 /// None makes `asyncio.isfuture` say no: with no loop running it passes as a coroutine, so that
 /// `loop.run_until_complete(db.aget(k))` works with any loop.
-pub unsafe extern "C" fn get_blocking(object: *mut PyObject, _: *mut c_void) -> *mut PyObject {
-    let this: *mut Awaitable = object.cast();
-    let running = if (*this).state == PENDING { !running_loop().is_null() } else { remember_running_loop(this) };
-    if !running {
-        return new_reference(ffi::Py_None());
+pub fn get_blocking(this: This<'_, '_>) -> Option<Ref> {
+    let is_pending = this.state.get() == State::Pending;
+    let running = if is_pending { running_loop(this.py()).is_some() } else { remember_running_loop(this) };
+    Some(if running { Ref::of_bool(this.py(), this.blocking.get()) } else { Ref::none() })
+}
+
+pub fn set_blocking(this: This<'_, '_>, value: Option<Object<'_, '_>>) {
+    this.blocking.set(value.is_some_and(|value| value.is_truthy().unwrap_or(false)));
+}
+
+pub fn get_cancel_message(this: This<'_, '_>) -> Option<Ref> {
+    let message = if this.state.get() == State::Cancelled { this.value.get() } else { None };
+    Some(message.unwrap_or_else(Ref::none))
+}
+
+pub fn make_cancelled_error(this: This<'_, '_>) -> Option<Ref> {
+    given(this.py(), cancelled_error(this).map(Ref::from))
+}
+
+pub fn cancelled(this: This<'_, '_>) -> Option<Ref> {
+    Some(Ref::of_bool(this.py(), this.state.get() == State::Cancelled))
+}
+
+fn not_done(this: This<'_, '_>, message: &'static str) -> Option<Ref> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let class = CLASS.import(this.py(), "asyncio.exceptions", "InvalidStateError");
+    let error = class.and_then(|class| class.call1((message,))).map(PyErr::from_value);
+    error.unwrap_or_else(|error| error).restore(this.py());
+    None
+}
+
+pub fn result(this: This<'_, '_>) -> Option<Ref> {
+    match this.state.get() {
+        State::Ready => return this.value.get(),
+        State::Pending => return not_done(this, "Result is not set."),
+        State::Failed | State::Cancelled => raise_failure(this),
     }
-    ffi::PyBool_FromLong((*this).blocking.into())
+    None
 }
 
-pub unsafe extern "C" fn set_blocking(object: *mut PyObject, value: *mut PyObject, _: *mut c_void) -> c_int {
-    (*object.cast::<Awaitable>()).blocking = value == ffi::Py_True();
-    0
-}
-
-pub unsafe extern "C" fn get_cancel_message(object: *mut PyObject, _: *mut c_void) -> *mut PyObject {
-    let this: *mut Awaitable = object.cast();
-    let given = (*this).state == CANCELLED && !(*this).value.is_null();
-    new_reference(if given { (*this).value } else { ffi::Py_None() })
-}
-
-pub unsafe extern "C" fn make_cancelled_error(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    cancelled_error(object.cast())
-}
-
-pub unsafe extern "C" fn cancelled(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    ffi::PyBool_FromLong(((*object.cast::<Awaitable>()).state == CANCELLED).into())
-}
-
-unsafe fn not_done(message: &CStr) -> *mut PyObject {
-    ffi::PyErr_SetString((*GLOBALS.get()).invalid_state, message.as_ptr());
-    ptr::null_mut()
-}
-
-pub unsafe extern "C" fn result(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let this: *mut Awaitable = object.cast();
-    match (*this).state {
-        READY => return new_reference((*this).value),
-        PENDING => return not_done(c"Result is not set."),
-        _ => raise_failure(this),
-    }
-    ptr::null_mut()
-}
-
-pub unsafe extern "C" fn exception(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let this: *mut Awaitable = object.cast();
-    match (*this).state {
-        READY => return new_reference(ffi::Py_None()),
-        FAILED => {
-            (*this).failure_seen = true;
-            return new_reference((*this).value);
+pub fn exception(this: This<'_, '_>) -> Option<Ref> {
+    match this.state.get() {
+        State::Ready => return Some(Ref::none()),
+        State::Failed => {
+            this.failure_seen.set(true);
+            return this.value.get();
         }
-        PENDING => return not_done(c"Exception is not set."),
-        _ => raise_failure(this),
+        State::Pending => return not_done(this, "Exception is not set."),
+        State::Cancelled => raise_failure(this),
     }
-    ptr::null_mut()
+    None
 }
 
 /// `add_done_callback(function, *, context=None)`
-pub unsafe extern "C" fn add_done_callback(
-    object: *mut PyObject,
-    args: *const *mut PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut PyObject,
-) -> *mut PyObject {
-    let this: *mut Awaitable = object.cast();
-    let keywords = types::count_names(names);
-    if count != 1 || keywords > 1 {
-        ffi::PyErr_SetString(ffi::PyExc_TypeError, c"add_done_callback(fn, *, context=None)".as_ptr());
-        return ptr::null_mut();
-    }
-    let context = match keywords {
-        1 if *args.add(1) != ffi::Py_None() => Ref::new(*args.add(1)),
-        _ => Ref::own(ffi::PyContext_CopyCurrent()),
-    };
-    let (Some(function), Some(context)) = (Ref::new(*args), context) else { return ptr::null_mut() };
-    let event_loop = loop_of(this);
-    if event_loop.is_null() {
-        return ptr::null_mut();
-    }
-    if let Some(waiting) = (*this).waiting.as_mut() {
-        waiting.callbacks.push(Callback { function, context });
-        return new_reference(ffi::Py_None());
-    }
-    let py = Python::assume_attached();
-    let Some(awaitable) = Ref::new(object) else { return ptr::null_mut() };
-    match channel::call_soon_together(&Borrowed::from_ptr(py, event_loop), Due { function, context, awaitable }) {
-        Ok(()) => new_reference(ffi::Py_None()),
-        Err(error) => {
-            error.restore(py);
-            ptr::null_mut()
-        }
-    }
+pub fn add_done_callback(this: This<'_, '_>, arguments: Arguments<'_, '_>) -> Option<Ref> {
+    given(this.py(), add(this, arguments).map(|()| Ref::none()))
 }
 
-pub unsafe extern "C" fn remove_done_callback(object: *mut PyObject, function: *mut PyObject) -> *mut PyObject {
-    let this: *mut Awaitable = object.cast();
+#[inline(always)]
+fn add(this: This<'_, '_>, arguments: Arguments<'_, '_>) -> PyResult<()> {
+    let py = this.py();
+    let (function, context) = match (arguments.positional(), arguments.only_named()) {
+        ([function], None) => (function, None),
+        ([function], Some(context)) => (function, (!context.is_none()).then(|| Ref::of(&context))),
+        _ => return Err(PyTypeError::new_err("add_done_callback(fn, *, context=None)")),
+    };
+    let context = context.or_else(|| copy_context(py)).ok_or_else(|| PyErr::fetch(py))?;
+    let function = Ref::of(function);
+    let event_loop = loop_of(this)?;
+    if let Some(waiting) = this.waiting.borrow_mut().as_mut() {
+        waiting.callbacks.push(Callback { function, context });
+        return Ok(());
+    }
+    channel::call_soon_together(&event_loop.bind(py), Due { function, context, awaitable: this.to_ref() })
+}
+
+pub fn remove_done_callback(this: This<'_, '_>, function: Object<'_, '_>) -> Option<Ref> {
+    given(this.py(), remove(this, function).map(|count| Ref::of_int(this.py(), count)))
+}
+
+fn remove(this: This<'_, '_>, function: Object<'_, '_>) -> PyResult<u64> {
     let (mut count, mut index) = (0, 0);
-    while let Some(candidate) = (*this).waiting.as_ref().and_then(|waiting| waiting.callbacks.get(index)) {
-        let candidate = candidate.function.clone(); // comparing may run Python code, which may change the list
-        match ffi::PyObject_RichCompareBool(candidate.as_ptr(), function, ffi::Py_EQ) {
-            0 => index += 1,
-            1 => {
-                let Some(waiting) = (*this).waiting.as_mut() else { break };
-                if waiting.callbacks.get(index).is_some_and(|found| found.function.as_ptr() == candidate.as_ptr()) {
-                    drop(waiting.callbacks.remove(index));
-                    count += 1;
-                }
-            }
-            _ => return ptr::null_mut(),
+    let at = |index: usize| {
+        let waiting = this.waiting.borrow();
+        waiting.as_ref().and_then(|waiting| Some(waiting.callbacks.get(index)?.function.clone()))
+    };
+    while let Some(candidate) = at(index) {
+        // Comparing may run Python code, which may change the list.
+        if !candidate.bind(this.py()).eq(function)? {
+            index += 1;
+        } else if at(index).is_some_and(|found| found.as_ptr() == candidate.as_ptr()) {
+            let removed = this.waiting.borrow_mut().as_mut().map(|waiting| waiting.callbacks.remove(index));
+            drop(removed);
+            count += 1;
         }
     }
-    ffi::PyLong_FromLong(count)
+    Ok(count)
 }
 
 /// `cancel(msg=None)`: only the waiting is given up, never the work.
-pub unsafe extern "C" fn cancel(
-    object: *mut PyObject,
-    args: *const *mut PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut PyObject,
-) -> *mut PyObject {
-    let this: *mut Awaitable = object.cast();
-    if (*this).state != PENDING {
-        return ffi::PyBool_FromLong(0);
+pub fn cancel(this: This<'_, '_>, arguments: Arguments<'_, '_>) -> Option<Ref> {
+    let py = this.py();
+    if this.state.get() != State::Pending {
+        return Some(Ref::of_bool(py, false));
     }
-    let given = count + types::count_names(names) > 0 && *args != ffi::Py_None();
-    let message = if given { new_reference(*args) } else { ptr::null_mut() };
-    let waiting = leave_pending(this, message, CANCELLED);
-    for callback in waiting.callbacks {
-        if !call_soon((*this).event_loop, callback.function.as_ptr(), object, callback.context.as_ptr()) {
-            ffi::PyErr_Clear(); // the loop is closed: nobody is left to tell
+    let message = arguments.positional().first().copied().or(arguments.only_named());
+    let message = message.filter(|message| !message.is_none()).map(|message| Ref::of(&message));
+    let callbacks = leave_pending(this, message, State::Cancelled).map(|waiting| waiting.callbacks);
+    let event_loop = this.event_loop.get();
+    for callback in callbacks.into_iter().flatten() {
+        let due = Due { function: callback.function, context: callback.context, awaitable: this.to_ref() };
+        if let Some(event_loop) = &event_loop {
+            let _ = due.call_soon(&event_loop.bind(py)); // the loop is closed: nobody is left to tell
         }
     }
-    ffi::PyBool_FromLong(1)
-}
-
-/// False: an exception is set (RuntimeError where the loop is closed).
-unsafe fn call_soon(
-    event_loop: *mut PyObject,
-    function: *mut PyObject,
-    argument: *mut PyObject,
-    context: *mut PyObject,
-) -> bool {
-    let globals = &*GLOBALS.get();
-    let stack = [event_loop, function, argument, context];
-    let flags = 3 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-    let result = ffi::PyObject_VectorcallMethod(globals.call_soon, stack.as_ptr(), flags, globals.context_names);
-    ffi::Py_XDECREF(result);
-    !result.is_null()
+    Some(Ref::of_bool(py, true))
 }

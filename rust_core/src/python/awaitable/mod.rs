@@ -1,54 +1,49 @@
 //! The awaitable every async method returns: iterator, structural Coroutine and duck Future in one object.
 //!
-//! # Safety (the whole folder)
-//! Raw ffi, because pyo3 offers neither `am_send` nor a bare `tp_iternext`. Invariants:
-//! 1. Every function runs with the GIL held (slots and methods called by CPython, or our own code that holds it).
-//! 2. `value` is owned. READY, FAILED: never null. PENDING: null. CANCELLED: the message or null.
-//! 3. `waiting` is not null exactly while PENDING; the collector tracks the object exactly then.
-//! 4. Any release of a reference may run Python code: a field is emptied before its old content is released.
-#![allow(unsafe_code, unsafe_op_in_unsafe_fn)]
-
+//! pyo3 offers neither `am_send` nor a bare `tp_iternext`: hence a heap type of our own. Invariants:
+//! 1. READY, FAILED: `value` is there. PENDING: none. CANCELLED: the message or none.
+//! 2. `waiting` is there exactly while PENDING; the collector tracks the object exactly then.
+//! 3. Any release of a reference may run Python code: a field is emptied before its old content is released.
 mod coroutine;
-mod free_list;
 mod future;
 mod iterate;
 mod report;
 mod types;
 
-use super::channel::{self, Due};
-use super::gil_cell::GilCell;
-use super::reference::Ref;
+use super::channel::{self, Channel, Due};
+use super::heap_type::{Content, Kind, This as Instance, Visitor};
+use super::reference::{Place, Ref};
 use super::{completion, errors};
-use free_list::FreeList;
-use pyo3::ffi::{self, PyObject, PyTypeObject};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use std::ffi::{c_int, c_void};
-use std::{mem, ptr};
+use pyo3::sync::PyOnceLock;
+use std::cell::{Cell, RefCell};
 
 pub use types::init;
 
-const PENDING: u8 = 0;
-const READY: u8 = 1;
-const FAILED: u8 = 2;
-const CANCELLED: u8 = 3;
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum State {
+    Pending,
+    Ready,
+    Failed,
+    Cancelled,
+}
 
-#[repr(C)]
-struct Awaitable {
-    head: PyObject,
-    value: *mut PyObject,
-    event_loop: *mut PyObject, // owned; null: no loop has asked yet
-    waiting: *mut Waiting,
-    state: u8,
-    blocking: bool,
-    failure_seen: bool,
-    process: u8, // `completion::process` when it was made
+pub struct Awaitable {
+    value: Place,
+    event_loop: Place, // none: no loop has asked yet
+    waiting: RefCell<Option<Box<Waiting>>>,
+    state: Cell<State>,
+    blocking: Cell<bool>,
+    failure_seen: Cell<bool>,
 }
 
 /// What only a pending one has. `channel` is set together with `event_loop`: the loop that first awaited it.
-#[derive(Default)]
 struct Waiting {
-    channel: Option<Ref>,
+    channel: Option<Ref<Channel>>,
     callbacks: Vec<Callback>,
+    process: u8, // `completion::process` when it was made
 }
 
 struct Callback {
@@ -56,210 +51,147 @@ struct Callback {
     context: Ref,
 }
 
-struct Globals {
-    awaitable_type: *mut PyTypeObject,
-    stop_type: *mut PyTypeObject,
-    free: FreeList<256>,
-    free_stops: FreeList<8>,
-    running_loop: *mut PyObject, // asyncio._get_running_loop: None where none runs
-    cancelled_error: *mut PyObject,
-    invalid_state: *mut PyObject,
-    call_soon: *mut PyObject,
-    context_names: *mut PyObject,
-}
+type This<'a, 'py> = Instance<'a, 'py, Awaitable>;
 
-static GLOBALS: GilCell<Globals> = GilCell::new(Globals {
-    awaitable_type: ptr::null_mut(),
-    stop_type: ptr::null_mut(),
-    free: FreeList::EMPTY,
-    free_stops: FreeList::EMPTY,
-    running_loop: ptr::null_mut(),
-    cancelled_error: ptr::null_mut(),
-    invalid_state: ptr::null_mut(),
-    call_soon: ptr::null_mut(),
-    context_names: ptr::null_mut(),
-});
+static KIND: Kind<Awaitable> = Kind::new();
 
 #[inline(always)]
-unsafe fn new_reference(object: *mut PyObject) -> *mut PyObject {
-    ffi::Py_INCREF(object);
-    object
-}
-
-#[inline(always)]
-unsafe fn allocate(value: *mut PyObject, state: u8) -> *mut Awaitable {
-    let globals = &mut *GLOBALS.get();
-    let memory = globals.free.pop();
-    let object: *mut Awaitable = if memory.is_null() {
-        ffi::PyObject_GC_New(globals.awaitable_type)
-    } else {
-        ffi::PyObject_Init(memory.cast(), globals.awaitable_type).cast()
+fn make(py: Python<'_>, value: Option<Ref>, state: State, waiting: Option<Box<Waiting>>) -> Option<Ref> {
+    let content = Awaitable {
+        value: Place::new(value),
+        event_loop: Place::new(None),
+        waiting: RefCell::new(waiting),
+        state: Cell::new(state),
+        blocking: Cell::new(false),
+        failure_seen: Cell::new(false),
     };
-    if !object.is_null() {
-        (*object).value = value;
-        (*object).event_loop = ptr::null_mut();
-        (*object).waiting = ptr::null_mut();
-        (*object).state = state;
-        (*object).blocking = false;
-        (*object).failure_seen = false;
-        (*object).process = 0;
-    }
-    object
+    KIND.instance(py, content)
 }
 
-/// A finished awaitable that holds `value`, which it takes over. Null (MemoryError) is all that can go wrong.
-///
-/// # Safety
-/// GIL held; `value` is an owned reference.
+/// A finished awaitable that holds `value`. None (MemoryError) is all that can go wrong.
 #[inline(always)]
-pub unsafe fn resolved(value: *mut PyObject) -> *mut PyObject {
-    let object = allocate(value, READY);
-    if object.is_null() {
-        ffi::Py_DECREF(value);
-    }
-    object.cast()
+pub fn resolved(py: Python<'_>, value: Ref) -> Option<Ref> {
+    make(py, Some(value), State::Ready, None)
 }
 
 /// An awaitable that `complete` will finish.
 pub fn pending(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    // SAFETY: `py` proves the GIL; `waiting` is set before the collector sees the object (invariant 3).
-    unsafe {
-        let object = allocate(ptr::null_mut(), PENDING);
-        if object.is_null() {
-            return Err(PyErr::fetch(py));
-        }
-        (*object).process = completion::process();
-        (*object).waiting = Box::into_raw(Box::default());
-        ffi::PyObject_GC_Track(object.cast());
-        Ok(Bound::from_owned_ptr(py, object.cast()))
+    let waiting = Waiting { channel: None, callbacks: Vec::new(), process: completion::process() };
+    let made = make(py, None, State::Pending, Some(Box::new(waiting)));
+    let made = made.ok_or_else(|| PyErr::fetch(py))?.into_bound(py);
+    if let Some(this) = KIND.cast(made.as_borrowed()) {
+        this.track(true);
+    }
+    Ok(made)
+}
+
+/// Finish one that `pending` made with a value or an exception, and hand the callbacks to their loop. A cancelled one,
+/// and any other object, ignores it.
+pub fn complete(py: Python<'_>, awaitable: &Ref, result: PyResult<Ref>) {
+    if let Some(this) = KIND.cast(awaitable.bind(py)) {
+        finish(this, result);
     }
 }
 
-/// Finish with a value or an exception and hand the callbacks to their loop. A cancelled one ignores it.
-///
-/// # Safety
-/// GIL held; `object` was made by `pending`.
-pub unsafe fn complete(py: Python<'_>, object: *mut PyObject, result: PyResult<Ref>) {
-    let this: *mut Awaitable = object.cast();
-    if (*this).state != PENDING {
+fn finish(this: This<'_, '_>, result: PyResult<Ref>) {
+    if this.state.get() != State::Pending {
         return;
     }
     let (value, state) = match result {
-        Ok(value) => (value.into_ptr(), READY),
-        Err(error) => (error.into_value(py).into_ptr(), FAILED),
+        Ok(value) => (value, State::Ready),
+        Err(error) => (Ref::of(error.value(this.py())), State::Failed),
     };
-    let callbacks = leave_pending(this, value, state);
-    let Some(channel) = callbacks.channel else { return };
-    let due = callbacks.callbacks.into_iter().filter_map(|callback| {
-        // SAFETY: `object` is alive; GIL held.
-        let awaitable = unsafe { Ref::new(object) }?;
-        Some(Due { function: callback.function, context: callback.context, awaitable })
-    });
-    channel::hand_over(&channel, due);
+    let Some(waiting) = leave_pending(this, Some(value), state) else { return };
+    let Waiting { channel: Some(channel), callbacks, .. } = *waiting else { return };
+    let due =
+        |callback: Callback| Due { function: callback.function, context: callback.context, awaitable: this.to_ref() };
+    channel::hand_over(this.py(), &channel, callbacks.into_iter().map(due));
 }
 
 /// Take in what is finished, to see whether this pending one is. In a forked child one of the parent's never will be.
 #[cold]
-unsafe fn look(this: *mut Awaitable) {
-    let py = Python::assume_attached();
-    completion::drain(py);
-    if (*this).state == PENDING && (*this).process != completion::process() {
+fn look(this: This<'_, '_>) {
+    completion::drain(this.py());
+    let process = this.waiting.borrow().as_ref().map(|waiting| waiting.process);
+    if process.is_some_and(|process| process != completion::process()) {
         let message = "the call was made before the fork: its result is the parent's";
-        complete(py, this.cast(), Err(errors::named(py, "ForkedError", message)));
+        finish(this, Err(errors::named(this.py(), "ForkedError", message)));
     }
 }
 
-/// The one way out of PENDING (invariants 2 and 3).
-unsafe fn leave_pending(this: *mut Awaitable, value: *mut PyObject, state: u8) -> Waiting {
-    ffi::PyObject_GC_UnTrack(this.cast());
-    (*this).value = value;
-    (*this).state = state;
-    let waiting = *Box::from_raw(mem::replace(&mut (*this).waiting, ptr::null_mut()));
+/// The one way out of PENDING (invariants 1 and 2).
+fn leave_pending(this: This<'_, '_>, value: Option<Ref>, state: State) -> Option<Box<Waiting>> {
+    this.track(false);
+    this.state.set(state);
+    drop(this.value.replace(value));
+    let waiting = this.waiting.take()?;
     if let Some(channel) = &waiting.channel {
         channel::forget_sleeper(channel);
     }
-    waiting
+    Some(waiting)
 }
 
-// ---- life and garbage ----------------------------------------------------------------------------------------------
-
-unsafe extern "C" fn dealloc(object: *mut PyObject) {
-    let this: *mut Awaitable = object.cast();
-    if (*this).state != READY {
-        if (*this).state == PENDING {
-            drop(leave_pending(this, ptr::null_mut(), CANCELLED));
-        }
-        report::unseen_failure(this);
+impl Content for Awaitable {
+    fn kind() -> &'static Kind<Self> {
+        &KIND
     }
-    ffi::Py_XDECREF(mem::replace(&mut (*this).event_loop, ptr::null_mut()));
-    ffi::Py_XDECREF(mem::replace(&mut (*this).value, ptr::null_mut()));
-    let kind = ffi::Py_TYPE(object);
-    if !(*GLOBALS.get()).free.push(object.cast()) {
-        ffi::PyObject_GC_Del(object.cast());
-    }
-    ffi::Py_DECREF(kind.cast());
-}
 
-unsafe extern "C" fn traverse(object: *mut PyObject, visit: ffi::visitproc, data: *mut c_void) -> c_int {
-    let this: *mut Awaitable = object.cast();
-    let own = [ffi::Py_TYPE(object).cast(), (*this).value, (*this).event_loop];
-    let waiting = (*this).waiting.as_ref();
-    let channel = waiting.and_then(|waiting| waiting.channel.as_ref()).map(Ref::as_ptr);
-    let callbacks = waiting.into_iter().flat_map(|waiting| &waiting.callbacks);
-    let held = callbacks.flat_map(|callback| [callback.function.as_ptr(), callback.context.as_ptr()]);
-    for referent in own.into_iter().chain(channel).chain(held).filter(|referent| !referent.is_null()) {
-        let stop = visit(referent, data);
-        if stop != 0 {
-            return stop;
+    #[inline(always)]
+    fn finalize(this: This<'_, '_>) {
+        if this.state.get() != State::Ready {
+            if this.state.get() == State::Pending {
+                drop(leave_pending(this, None, State::Cancelled));
+            }
+            report::unseen_failure(this);
         }
     }
-    0
-}
 
-/// Break cycles of awaitable and task.
-unsafe extern "C" fn clear(object: *mut PyObject) -> c_int {
-    let this: *mut Awaitable = object.cast();
-    if let Some(waiting) = (*this).waiting.as_mut() {
-        drop(mem::take(&mut waiting.callbacks));
+    fn traverse(&self, visitor: &mut Visitor) {
+        visitor.place(&self.value);
+        visitor.place(&self.event_loop);
+        let Ok(waiting) = self.waiting.try_borrow() else { return };
+        let Some(waiting) = waiting.as_ref() else { return };
+        waiting.channel.iter().for_each(|channel| visitor.reference(channel));
+        for callback in &waiting.callbacks {
+            visitor.reference(&callback.function);
+            visitor.reference(&callback.context);
+        }
     }
-    0
+
+    /// Cycles of awaitable and task.
+    fn clear(&self) {
+        let callbacks = self.waiting.borrow_mut().as_mut().map(|waiting| std::mem::take(&mut waiting.callbacks));
+        drop(callbacks);
+    }
 }
 
 // ---- loops ---------------------------------------------------------------------------------------------------------
 
-/// The running loop (borrowed), or null without an exception.
-unsafe fn running_loop() -> *mut PyObject {
-    let found = ffi::PyObject_CallNoArgs((*GLOBALS.get()).running_loop);
-    if found.is_null() {
-        ffi::PyErr_Clear();
-        return found;
-    }
-    ffi::Py_DECREF(found); // the thread state keeps it
-    if found == ffi::Py_None() { ptr::null_mut() } else { found }
+/// None where none runs.
+fn running_loop(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let get = GET.import(py, "asyncio.events", "_get_running_loop").ok()?;
+    get.call0().ok().filter(|found| !found.is_none())
 }
 
-/// Bind a pending one to the running loop, unless it has one. False: exception set.
-unsafe fn bind(this: *mut Awaitable) -> bool {
-    if !(*this).event_loop.is_null() {
-        return true;
+/// Bind a pending one to the running loop, unless it has one.
+fn bind(this: This<'_, '_>) -> PyResult<()> {
+    if !this.event_loop.as_ptr().is_null() {
+        return Ok(());
     }
-    let current = running_loop();
-    if current.is_null() {
-        ffi::PyErr_SetString(ffi::PyExc_RuntimeError, c"no running event loop".as_ptr());
-        return false;
+    let current = running_loop(this.py()).ok_or_else(|| PyRuntimeError::new_err("no running event loop"))?;
+    let channel = channel::of_loop(&current)?;
+    if let Some(waiting) = this.waiting.borrow_mut().as_mut() {
+        channel::add_sleeper(&channel);
+        waiting.channel = Some(channel);
+    } else {
+        return Ok(()); // finished meanwhile
     }
-    let py = Python::assume_attached();
-    match channel::of_loop(&Borrowed::from_ptr(py, current)) {
-        Ok(channel) => {
-            let Some(waiting) = (*this).waiting.as_mut() else { return true }; // finished meanwhile
-            channel::add_sleeper(&channel);
-            waiting.channel = Some(channel);
-            (*this).event_loop = new_reference(current);
-            true
-        }
-        Err(error) => {
-            error.restore(py);
-            false
-        }
-    }
+    drop(this.event_loop.replace(Some(current.into())));
+    Ok(())
+}
+
+/// As slots give it: None where an exception is set.
+fn given(py: Python<'_>, result: PyResult<Ref>) -> Option<Ref> {
+    result.map_err(|error| error.restore(py)).ok()
 }

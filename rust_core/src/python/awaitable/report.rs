@@ -1,25 +1,24 @@
 //! A failure that nobody awaited is reported as asyncio reports it for its own futures.
-use super::{Awaitable, FAILED};
-use pyo3::ffi;
+use super::{State, This};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::ptr;
 
 const MESSAGE: &str = "asyncdictsqlite: exception was never retrieved";
 
-pub unsafe fn unseen_failure(this: *mut Awaitable) {
-    if (*this).state != FAILED || (*this).failure_seen {
+pub fn unseen_failure(this: This<'_, '_>) {
+    if this.state.get() != State::Failed || this.failure_seen.get() {
         return;
     }
-    let raised = RaisedException::save();
-    let py = Python::assume_attached();
-    let event_loop = Borrowed::from_ptr_or_opt(py, (*this).event_loop);
-    let exception = Borrowed::from_ptr(py, (*this).value);
-    if let Err(error) = report(event_loop.as_deref(), &exception) {
-        error.restore(py);
-        ffi::PyErr_Clear(); // the interpreter is going down: nobody is left to tell
+    let py = this.py();
+    let raised = PyErr::take(py); // the exception in flight while a destructor runs
+    if let Some(exception) = this.value.get() {
+        let event_loop = this.event_loop.get();
+        let event_loop = event_loop.as_ref().map(|event_loop| event_loop.bind(py));
+        let _ = report(event_loop.as_deref(), &exception.bind(py)); // the interpreter goes down: nobody is left to tell
     }
-    raised.restore();
+    if let Some(raised) = raised {
+        raised.restore(py);
+    }
 }
 
 fn report(event_loop: Option<&Bound<'_, PyAny>>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -36,23 +35,4 @@ fn report(event_loop: Option<&Bound<'_, PyAny>>, exception: &Bound<'_, PyAny>) -
     named.set_item("exc_info", exception)?;
     let logger = py.import("logging")?.call_method1("getLogger", ("asyncio",))?;
     logger.call_method("error", (MESSAGE,), Some(&named)).map(drop)
-}
-
-/// The exception in flight while a destructor runs.
-struct RaisedException([*mut ffi::PyObject; 3]);
-
-impl RaisedException {
-    #[allow(deprecated)]
-    unsafe fn save() -> Self {
-        let mut saved = [ptr::null_mut(); 3];
-        let [kind, value, traceback] = &mut saved;
-        ffi::PyErr_Fetch(kind, value, traceback);
-        Self(saved)
-    }
-
-    #[allow(deprecated)]
-    unsafe fn restore(self) {
-        let [kind, value, traceback] = self.0;
-        ffi::PyErr_Restore(kind, value, traceback);
-    }
 }
