@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 tomllib = pytest.importorskip("tomllib")
 
+MOST_UNSAFE_FILES = 10  # 4 of the boundary; the rest knows C: files, SQLite, locks
 COUNT_SYNCS = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -84,6 +85,16 @@ def test_both_ways_of_building_compile_sqlite_with_the_same_flags() -> None:
 
 def test_the_crates_are_pinned() -> None:
     assert ROOT / "rust_core/Cargo.lock" in tracked_files()
+
+
+def test_unsafe_rust_stands_in_the_files_that_lib_rs_lists_alone() -> None:
+    source = ROOT / "rust_core/src"
+    lines = [line for line in (source / "lib.rs").read_text().splitlines() if line.startswith("//!")]
+    listed = re.findall(r"^//! - `([\w/]+\.rs)`", "\n".join(lines), re.MULTILINE)
+    texts = {path.relative_to(source).as_posix(): path.read_text() for path in source.rglob("*.rs")}
+    code = {name: re.sub(r"//.*|\"(?:\\.|[^\"\\])*\"", "", text) for name, text in texts.items()}
+    assert sorted(name for name in code if re.search(r"\bunsafe\b|\bunsafe_code\b", code[name])) == sorted(listed)
+    assert len(listed) <= MOST_UNSAFE_FILES
 
 
 def test_every_tool_is_pinned() -> None:

@@ -1,4 +1,16 @@
 //! Table of contents of the extension module `asyncdictsqlite._rust`.
+//!
+//! `unsafe` stands in these files alone (`tests/test_packaging.py` holds the list):
+//! - `python/reference.rs`: owned references, and what exact builtins hold;
+//! - `python/gil_cell.rs`: what the GIL locks;
+//! - `python/heap_type/mod.rs`: the raw side of our types' slots and methods;
+//! - `python/value.rs`: the pickler;
+//! - `engine/file_methods.rs`;
+//! - `engine/nowait.rs`;
+//! - `engine/side_lock.rs`;
+//! - `engine/statement.rs`;
+//! - `engine/wake.rs`;
+//! - `engine/wal_index.rs`;
 pub mod engine;
 #[cfg(feature = "python")]
 mod python;

@@ -30,7 +30,7 @@ fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
         return None;
     }
     let epoch = core.epoch();
-    let is_there = all_items(keys, |key| {
+    let is_there = all_items(keys, |&key| {
         let Some(entry) = Key::of(key).and_then(|key| core.cache.find(view.table, &key)) else { return false };
         let Some(object) = &entry.kept.object else { return false };
         if core.checked && entry.state == State::Saved && entry.epoch != epoch {

@@ -70,8 +70,8 @@ fn refuse(this: Unbound<'_, '_>) -> Option<Ref> {
 /// `__get__`
 fn bind(this: Unbound<'_, '_>, store: Object<'_, '_>) -> Option<Ref> {
     let Some(store) = STORES.cast(store) else { return refuse(this) };
-    let content = BoundMethod { description: this.description, method: this.to_ref(), store: Ref::of_class(&store) };
-    let bound = BOUND.instance(this.py(), Callable::new(content, call_bound))?;
+    let content = || BoundMethod { description: this.description, method: this.to_ref(), store: Ref::of_class(&store) };
+    let bound = BOUND.instance(this.py(), || Callable::new(content(), call_bound))?;
     if let Some(made) = BOUND.cast(bound.bind(this.py())) {
         made.track(true);
     }
@@ -182,7 +182,7 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
         .make(py, c"asyncdictsqlite._rust.BoundMethod")?;
     let class = py.get_type::<Store>();
     for description in &METHODS {
-        let method = METHOD.instance(py, Callable::new(Method { description }, call_unbound));
+        let method = METHOD.instance(py, || Callable::new(Method { description }, call_unbound));
         class.setattr(description.name, method.ok_or_else(|| PyErr::fetch(py))?.into_bound(py))?;
     }
     Ok(())

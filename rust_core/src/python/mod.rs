@@ -1,6 +1,6 @@
 //! The boundary: everything that touches the interpreter. All of it runs with the GIL; the engine's threads never do.
 //!
-//! `unsafe` stands in four files: reference, gil_cell, heap_type and value (see the list in `lib.rs`).
+//! `unsafe` stands in four files: `reference`, `gil_cell`, `heap_type` and `value` (see the list in `lib.rs`).
 #![allow(clippy::inline_always)] // a hit costs some 50 ns: measured, not guessed
 #![allow(clippy::doc_markdown)] // Python's words (persist_mode, FastAPI) are no Rust items
 mod arguments;
@@ -16,7 +16,6 @@ mod descriptions;
 mod engine;
 mod errors;
 mod flights;
-mod free_list;
 mod gates;
 mod gil_cell;
 mod heap_type;

@@ -346,16 +346,18 @@ pub fn sequence_len(object: Object<'_, '_>) -> Option<usize> {
 /// Look at each item of an exact list or tuple until `look` says false. As with `GilCell::look`, `look` runs no Python
 /// code: nothing may change the sequence meanwhile.
 #[inline(always)]
-pub fn all_items<'py>(sequence: Object<'_, 'py>, mut look: impl FnMut(Object<'_, 'py>) -> bool) -> bool {
-    let (py, object, Some(len)) = (sequence.py(), sequence.as_ptr(), sequence_len(sequence)) else { return false };
-    // SAFETY: a list or tuple of that length, whose items are alive.
-    unsafe {
-        let is_list = ffi::PyList_CheckExact(object) != 0;
-        (0..len as isize).all(|index| {
-            let item = if is_list { ffi::PyList_GET_ITEM(object, index) } else { ffi::PyTuple_GET_ITEM(object, index) };
-            look(Bound::ref_from_ptr(py, &item).as_borrowed())
-        })
-    }
+pub fn all_items<'py>(sequence: Object<'_, 'py>, look: impl FnMut(&Object<'_, 'py>) -> bool) -> bool {
+    let (object, Some(len)) = (sequence.as_ptr(), sequence_len(sequence)) else { return false };
+    // SAFETY: a list or tuple of that length, whose items are alive; a `Borrowed` is a transparent non-null pointer.
+    let items: &[Object<'_, 'py>] = unsafe {
+        let first = if ffi::PyList_CheckExact(object) != 0 {
+            (*object.cast::<ffi::PyListObject>()).ob_item
+        } else {
+            (&raw mut (*object.cast::<ffi::PyTupleObject>()).ob_item).cast()
+        };
+        if len == 0 { &[] } else { slice::from_raw_parts(first.cast(), len) }
+    };
+    items.iter().all(look)
 }
 
 /// The same for the items of an exact dict.

@@ -22,13 +22,14 @@ pub fn send(this: This<'_, '_>, _: Object<'_, '_>) -> Option<Ref> {
 
 /// `throw(exception)` or the older `throw(type, value, traceback)`
 pub fn throw(this: This<'_, '_>, arguments: Arguments<'_, '_>) -> Option<Ref> {
-    let exception = match arguments.positional() {
-        [error] | [error, _] | [error, _, _] if error.is_instance_of::<PyBaseException>() => Ok((*error).to_owned()),
-        [_, error] | [_, error, _] if error.is_instance_of::<PyBaseException>() => Ok((*error).to_owned()),
-        [class, value] | [class, value, _] if class.is_instance_of::<PyType>() && !value.is_none() => {
+    let given = arguments.positional();
+    let error = given.iter().take(2).find(|given| given.is_instance_of::<PyBaseException>());
+    let exception = match (error, given) {
+        (Some(error), [_] | [_, _] | [_, _, _]) => Ok((*error).to_owned().into_any()),
+        (None, [class, value] | [class, value, _]) if class.is_instance_of::<PyType>() && !value.is_none() => {
             class.call1((*value,))
         }
-        [class] | [class, _] | [class, _, _] if class.is_instance_of::<PyType>() => class.call0(),
+        (None, [class] | [class, _] | [class, _, _]) if class.is_instance_of::<PyType>() => class.call0(),
         _ => Err(PyTypeError::new_err("throw(exception)")),
     };
     match exception {

@@ -103,8 +103,8 @@ fn add(this: This<'_, '_>, arguments: Arguments<'_, '_>) -> PyResult<()> {
     let context = context.or_else(|| copy_context(py)).ok_or_else(|| PyErr::fetch(py))?;
     let function = Ref::of(function);
     let event_loop = loop_of(this)?;
-    if let Some(waiting) = this.waiting.borrow_mut().as_mut() {
-        waiting.callbacks.push(Callback { function, context });
+    if this.state.get() == State::Pending {
+        this.with_waiting(|waiting| waiting.callbacks.push(Callback { function, context }));
         return Ok(());
     }
     channel::call_soon_together(&event_loop.bind(py), Due { function, context, awaitable: this.to_ref() })
@@ -116,17 +116,13 @@ pub fn remove_done_callback(this: This<'_, '_>, function: Object<'_, '_>) -> Opt
 
 fn remove(this: This<'_, '_>, function: Object<'_, '_>) -> PyResult<u64> {
     let (mut count, mut index) = (0, 0);
-    let at = |index: usize| {
-        let waiting = this.waiting.borrow();
-        waiting.as_ref().and_then(|waiting| Some(waiting.callbacks.get(index)?.function.clone()))
-    };
+    let at = |index: usize| this.with_waiting(|waiting| Some(waiting.callbacks.get(index)?.function.clone())).flatten();
     while let Some(candidate) = at(index) {
         // Comparing may run Python code, which may change the list.
         if !candidate.bind(this.py()).eq(function)? {
             index += 1;
         } else if at(index).is_some_and(|found| found.as_ptr() == candidate.as_ptr()) {
-            let removed = this.waiting.borrow_mut().as_mut().map(|waiting| waiting.callbacks.remove(index));
-            drop(removed);
+            drop(this.with_waiting(|waiting| waiting.callbacks.remove(index)));
             count += 1;
         }
     }

@@ -4,6 +4,7 @@
 //! 1. READY, FAILED: `value` is there. PENDING: none. CANCELLED: the message or none.
 //! 2. `waiting` is there exactly while PENDING; the collector tracks the object exactly then.
 //! 3. Any release of a reference may run Python code: a field is emptied before its old content is released.
+#![allow(clippy::unnecessary_wraps)] // methods have one shape, also where nothing can fail
 mod coroutine;
 mod future;
 mod iterate;
@@ -17,7 +18,7 @@ use super::{completion, errors};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 pub use types::init;
 
@@ -33,7 +34,7 @@ enum State {
 pub struct Awaitable {
     value: Place,
     event_loop: Place, // none: no loop has asked yet
-    waiting: RefCell<Option<Box<Waiting>>>,
+    waiting: Cell<Option<Box<Waiting>>>,
     state: Cell<State>,
     blocking: Cell<bool>,
     failure_seen: Cell<bool>,
@@ -57,10 +58,10 @@ static KIND: Kind<Awaitable> = Kind::new();
 
 #[inline(always)]
 fn make(py: Python<'_>, value: Option<Ref>, state: State, waiting: Option<Box<Waiting>>) -> Option<Ref> {
-    let content = Awaitable {
+    let content = || Awaitable {
         value: Place::new(value),
         event_loop: Place::new(None),
-        waiting: RefCell::new(waiting),
+        waiting: Cell::new(waiting),
         state: Cell::new(state),
         blocking: Cell::new(false),
         failure_seen: Cell::new(false),
@@ -112,7 +113,7 @@ fn finish(this: This<'_, '_>, result: PyResult<Ref>) {
 #[cold]
 fn look(this: This<'_, '_>) {
     completion::drain(this.py());
-    let process = this.waiting.borrow().as_ref().map(|waiting| waiting.process);
+    let process = this.with_waiting(|waiting| waiting.process);
     if process.is_some_and(|process| process != completion::process()) {
         let message = "the call was made before the fork: its result is the parent's";
         finish(this, Err(errors::named(this.py(), "ForkedError", message)));
@@ -129,6 +130,16 @@ fn leave_pending(this: This<'_, '_>, value: Option<Ref>, state: State) -> Option
         channel::forget_sleeper(channel);
     }
     Some(waiting)
+}
+
+impl Awaitable {
+    /// Look into what a pending one has. `look` runs no Python code, for meanwhile it is not in its place.
+    fn with_waiting<T>(&self, look: impl FnOnce(&mut Waiting) -> T) -> Option<T> {
+        let mut waiting = self.waiting.take()?;
+        let result = look(&mut waiting);
+        self.waiting.set(Some(waiting));
+        Some(result)
+    }
 }
 
 impl Content for Awaitable {
@@ -149,19 +160,18 @@ impl Content for Awaitable {
     fn traverse(&self, visitor: &mut Visitor) {
         visitor.place(&self.value);
         visitor.place(&self.event_loop);
-        let Ok(waiting) = self.waiting.try_borrow() else { return };
-        let Some(waiting) = waiting.as_ref() else { return };
-        waiting.channel.iter().for_each(|channel| visitor.reference(channel));
-        for callback in &waiting.callbacks {
-            visitor.reference(&callback.function);
-            visitor.reference(&callback.context);
-        }
+        self.with_waiting(|waiting| {
+            waiting.channel.iter().for_each(|channel| visitor.reference(channel));
+            for callback in &waiting.callbacks {
+                visitor.reference(&callback.function);
+                visitor.reference(&callback.context);
+            }
+        });
     }
 
     /// Cycles of awaitable and task.
     fn clear(&self) {
-        let callbacks = self.waiting.borrow_mut().as_mut().map(|waiting| std::mem::take(&mut waiting.callbacks));
-        drop(callbacks);
+        drop(self.with_waiting(|waiting| std::mem::take(&mut waiting.callbacks)));
     }
 }
 
@@ -181,13 +191,13 @@ fn bind(this: This<'_, '_>) -> PyResult<()> {
     }
     let current = running_loop(this.py()).ok_or_else(|| PyRuntimeError::new_err("no running event loop"))?;
     let channel = channel::of_loop(&current)?;
-    if let Some(waiting) = this.waiting.borrow_mut().as_mut() {
+    let bound = this.with_waiting(|waiting| {
         channel::add_sleeper(&channel);
         waiting.channel = Some(channel);
-    } else {
-        return Ok(()); // finished meanwhile
+    });
+    if bound.is_some() {
+        drop(this.event_loop.replace(Some(current.into()))); // else it is finished meanwhile
     }
-    drop(this.event_loop.replace(Some(current.into())));
     Ok(())
 }
 

@@ -4,10 +4,13 @@
 //! calls those with the GIL held, on instances of the type. No panic leaves a slot: all that can fail returns None.
 #![allow(unsafe_code)]
 
+mod free_list;
+mod spec;
+
 use super::arguments::Arguments;
-use super::free_list::FreeList;
 use super::gil_cell::GilCell;
 use super::reference::{Object, Place, Ref};
+use free_list::FreeList;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject, PyTypeObject};
 use pyo3::prelude::*;
@@ -15,7 +18,10 @@ use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::ptr;
+use std::ptr::{self, NonNull};
+
+use spec::{Many, Plain, Steps, With};
+pub use spec::{Spec, Step};
 
 /// What instances of a type hold.
 pub trait Content: Sized + 'static {
@@ -89,18 +95,16 @@ impl<'a, 'py, T> This<'a, 'py, T> {
         self.0.py()
     }
 
-    pub fn object(self) -> Object<'a, 'py> {
-        self.0
-    }
-
     #[inline(always)]
     pub fn to_ref(self) -> Ref {
         Ref::of(&self.0)
     }
 
     /// Let the collector know it, or not.
+    #[inline(always)]
     pub fn track(self, track: bool) {
-        if self.layout().tracked.replace(track) != track {
+        if self.layout().tracked.get() != track {
+            self.layout().tracked.set(track);
             let object = self.0.as_ptr().cast();
             // SAFETY: an object of the collector's that was not in that state.
             unsafe { if track { ffi::PyObject_GC_Track(object) } else { ffi::PyObject_GC_UnTrack(object) } };
@@ -116,18 +120,20 @@ impl<T: Content> Kind<T> {
 
     /// An instance that the collector does not know yet. None: MemoryError is set.
     #[inline(always)]
-    pub fn instance(&self, py: Python<'_>, content: T) -> Option<Ref> {
+    pub fn instance(&self, py: Python<'_>, content: impl FnOnce() -> T) -> Option<Ref> {
         let made = self.made.get(py);
         // SAFETY: memory of such a type, filled before anybody sees it; nobody else looks at the list meanwhile.
         unsafe {
             let memory = (*made.free.get()).pop();
-            let object =
-                if memory.is_null() { Self::allocate(made) } else { ffi::PyObject_Init(memory.cast(), made.raw.get()) };
+            let object = match memory {
+                Some(memory) => ffi::PyObject_Init(memory.as_ptr().cast(), made.raw.get()),
+                None => Self::allocate(made),
+            };
             if object.is_null() {
                 return None;
             }
             let layout: *mut Layout<T> = object.cast();
-            (&raw mut (*layout).content).write(content);
+            (&raw mut (*layout).content).write(content());
             (&raw mut (*layout).tracked).write(Cell::new(false));
             Ref::own(object)
         }
@@ -191,179 +197,25 @@ impl<T> Callable<T>
 where
     Self: Content,
 {
-    pub fn new<F>(content: T, _: F) -> Self
-    where
-        F: for<'a, 'py> Fn(This<'a, 'py, Self>, Arguments<'a, 'py>) -> Option<Ref> + Copy + 'static,
-    {
+    pub fn new<F: Many<Self>>(content: T, _: F) -> Self {
         Self { vectorcall: raw::vectorcall::<Self, F>, content }
     }
 }
 
-/// One step of an iterator.
-pub enum Step {
-    Returned(Ref),
-    Yielded(Ref),
-    Raised,
-}
-
-/// The tables of a type in the making.
-pub struct Spec<T> {
+/// Make T's type, which lives for ever. For `spec` alone, which fills each slot with what its number asks for.
+fn finish<'py, T: Content>(
+    py: Python<'py>,
+    name: &'static CStr,
     flags: c_ulong,
     slots: Vec<ffi::PyType_Slot>,
-    methods: Vec<ffi::PyMethodDef>,
-    attributes: Vec<ffi::PyGetSetDef>,
-    content: PhantomData<T>,
-}
-
-impl<T: Content> Spec<T> {
-    pub fn new() -> Self {
-        let spec = Self { flags: 0, slots: vec![], methods: vec![], attributes: vec![], content: PhantomData };
-        spec.slot(ffi::Py_tp_new, raw::refuse as *mut c_void)
-            .slot(ffi::Py_tp_dealloc, raw::dealloc::<T> as *mut c_void)
-            .slot(ffi::Py_tp_traverse, raw::traverse::<T> as *mut c_void)
-            .slot(ffi::Py_tp_clear, raw::clear::<T> as *mut c_void)
-    }
-
-    fn slot(mut self, slot: c_int, pfunc: *mut c_void) -> Self {
-        self.slots.push(ffi::PyType_Slot { slot, pfunc });
-        self
-    }
-
-    fn add(mut self, name: &'static CStr, ml_meth: ffi::PyMethodDefPointer, ml_flags: c_int) -> Self {
-        self.methods.push(ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags, ml_doc: ptr::null() });
-        self
-    }
-
-    pub fn no_arguments<F: Plain<T>>(self, name: &'static CStr, _: F) -> Self {
-        self.add(name, ffi::PyMethodDefPointer { PyCFunction: raw::no_arguments::<T, F> }, ffi::METH_NOARGS)
-    }
-
-    pub fn one_argument<F: With<T>>(self, name: &'static CStr, _: F) -> Self {
-        self.add(name, ffi::PyMethodDefPointer { PyCFunction: raw::with::<T, F> }, ffi::METH_O)
-    }
-
-    pub fn arguments<F>(self, name: &'static CStr, _: F) -> Self
-    where
-        F: for<'a, 'py> Fn(This<'a, 'py, T>, Arguments<'a, 'py>) -> Option<Ref> + Copy + 'static,
-    {
-        let function = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: raw::arguments::<T, F> };
-        self.add(name, function, ffi::METH_FASTCALL | ffi::METH_KEYWORDS)
-    }
-
-    /// `Class[int]`, for annotations.
-    pub fn generic(self) -> Self {
-        let function = ffi::PyMethodDefPointer { PyCFunction: ffi::Py_GenericAlias };
-        self.add(c"__class_getitem__", function, ffi::METH_O | ffi::METH_CLASS)
-    }
-
-    pub fn attribute<F: Plain<T>>(mut self, name: &'static CStr, _: F) -> Self {
-        let get = Some(raw::get::<T, F> as ffi::getter);
-        let (name, doc) = (name.as_ptr(), ptr::null());
-        self.attributes.push(ffi::PyGetSetDef { name, get, set: None, doc, closure: ptr::null_mut() });
-        self
-    }
-
-    /// Let the last attribute be set.
-    pub fn setter<F>(mut self, _: F) -> Self
-    where
-        F: for<'a, 'py> Fn(This<'a, 'py, T>, Option<Object<'a, 'py>>) + Copy + 'static,
-    {
-        if let Some(last) = self.attributes.last_mut() {
-            last.set = Some(raw::set::<T, F>);
-        }
-        self
-    }
-
-    /// What `await` and `next` use.
-    pub fn steps<F>(self, _: F) -> Self
-    where
-        F: for<'a, 'py> Fn(This<'a, 'py, T>) -> Step + Copy + 'static,
-    {
-        let spec = self
-            .slot(ffi::Py_tp_iter, raw::itself as *mut c_void)
-            .slot(ffi::Py_am_await, raw::itself as *mut c_void)
-            .slot(ffi::Py_tp_iternext, raw::next::<T, F> as *mut c_void);
-        #[cfg(Py_3_10)]
-        let spec = spec.slot(ffi::Py_am_send, raw::send::<T, F> as *mut c_void);
-        spec
-    }
-
-    pub fn repr<F: Plain<T>>(self, _: F) -> Self {
-        self.slot(ffi::Py_tp_repr, raw::plain::<T, F> as *mut c_void)
-    }
-
-    /// `__eq__` and `__hash__` with others of this very type.
-    pub fn equality<F, H>(self, _: F, _: H) -> Self
-    where
-        F: for<'a, 'py> Fn(This<'a, 'py, T>, This<'a, 'py, T>) -> bool + Copy + 'static,
-        H: for<'a, 'py> Fn(This<'a, 'py, T>) -> isize + Copy + 'static,
-    {
-        self.slot(ffi::Py_tp_richcompare, raw::compare::<T, F> as *mut c_void)
-            .slot(ffi::Py_tp_hash, raw::hash::<T, H> as *mut c_void)
-    }
-
-    /// `__get__`: what comes of it for an instance; by the class, and without a function, it stays as it is.
-    pub fn binding<F: With<T>>(self, _: F) -> Self {
-        self.slot(ffi::Py_tp_descr_get, raw::bind::<T, F> as *mut c_void)
-    }
-
-    pub fn bound(self) -> Self {
-        self.slot(ffi::Py_tp_descr_get, raw::stay as *mut c_void)
-    }
-
-    /// CPython specialises the lookup (LOAD_METHOD) of descriptors of immutable types alone.
-    pub fn method_descriptor(mut self) -> Self {
-        self.flags |= ffi::Py_TPFLAGS_METHOD_DESCRIPTOR;
-        #[cfg(Py_3_10)]
-        {
-            self.flags |= ffi::Py_TPFLAGS_IMMUTABLETYPE;
-        }
-        self
-    }
-
-    /// Make the type, once: it lives for ever.
-    pub fn make<'py>(mut self, py: Python<'py>, name: &'static CStr) -> PyResult<Bound<'py, PyAny>> {
-        self.methods.push(ffi::PyMethodDef::zeroed());
-        self.attributes.push(ffi::PyGetSetDef::default());
-        let (methods, attributes) = (std::mem::take(&mut self.methods), std::mem::take(&mut self.attributes));
-        let spec = self
-            .slot(ffi::Py_tp_methods, methods.leak().as_mut_ptr().cast())
-            .slot(ffi::Py_tp_getset, attributes.leak().as_mut_ptr().cast());
-        // SAFETY: each slot was filled with what it asks for; the tables are never freed.
-        let made = unsafe { make(py, name, size_of::<Layout<T>>(), spec.flags, spec.slots, ptr::null_mut())? };
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: as said; the tables are never freed, and `raw` keeps the rules of a heap type.
+    unsafe {
+        let made = make(py, name, size_of::<Layout<T>>(), flags, slots, ptr::null_mut())?;
         T::kind().made.get(py).raw.set(made);
-        // SAFETY: alive for ever.
-        Ok(unsafe { Bound::from_borrowed_ptr(py, made.cast()) })
+        Ok(Bound::from_borrowed_ptr(py, made.cast()))
     }
 }
-
-impl<C> Spec<Callable<C>>
-where
-    Callable<C>: Content,
-{
-    pub fn called(mut self) -> Self {
-        let offset = (std::mem::offset_of!(Layout<Callable<C>>, content)
-            + std::mem::offset_of!(Callable<C>, vectorcall)) as ffi::Py_ssize_t;
-        let name = c"__vectorcalloffset__".as_ptr();
-        let (type_code, flags) = (ffi::Py_T_PYSSIZET, ffi::Py_READONLY);
-        let members = vec![
-            ffi::PyMemberDef { name, type_code, offset, flags, doc: ptr::null() },
-            // SAFETY: the end of the table is all zeros, by CPython's convention.
-            unsafe { std::mem::zeroed() },
-        ];
-        self.flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL;
-        self.slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void)
-            .slot(ffi::Py_tp_members, members.leak().as_mut_ptr().cast())
-    }
-}
-
-/// A method without arguments.
-pub trait Plain<T>: for<'a, 'py> Fn(This<'a, 'py, T>) -> Option<Ref> + Copy + 'static {}
-impl<T, F> Plain<T> for F where F: for<'a, 'py> Fn(This<'a, 'py, T>) -> Option<Ref> + Copy + 'static {}
-
-/// A method with one.
-pub trait With<T>: for<'a, 'py> Fn(This<'a, 'py, T>, Object<'a, 'py>) -> Option<Ref> + Copy + 'static {}
-impl<T, F> With<T> for F where F: for<'a, 'py> Fn(This<'a, 'py, T>, Object<'a, 'py>) -> Option<Ref> + Copy + 'static {}
 
 /// Make a garbage-collected type of instances of `size` bytes.
 ///
@@ -395,7 +247,7 @@ unsafe fn make(
 ///
 /// # Safety (the whole module)
 /// GIL held; `object` is an instance of T's kind; arguments live as long as the call.
-#[allow(unsafe_op_in_unsafe_fn)]
+#[allow(unsafe_op_in_unsafe_fn, clippy::wildcard_imports)]
 mod raw {
     use super::*;
 
@@ -417,7 +269,7 @@ mod raw {
     }
 
     #[inline(always)]
-    unsafe fn borrow<'a, 'py>(object: &'a Any) -> Object<'a, 'py> {
+    unsafe fn borrow<'py>(object: &Any) -> Object<'_, 'py> {
         Bound::ref_from_ptr(Python::assume_attached(), object).as_borrowed()
     }
 
@@ -443,7 +295,7 @@ mod raw {
         this.track(false);
         ptr::drop_in_place(&raw mut (*object.cast::<Layout<T>>()).content);
         let kind = ffi::Py_TYPE(object);
-        if !(*T::kind().made.get(this.py()).free.get()).push(object.cast()) {
+        if !(*T::kind().made.get(this.py()).free.get()).push(NonNull::new_unchecked(object.cast())) {
             ffi::PyObject_GC_Del(object.cast());
         }
         ffi::Py_DECREF(kind.cast());
@@ -498,24 +350,15 @@ mod raw {
         0
     }
 
-    pub unsafe extern "C" fn arguments<T, F>(object: Any, args: *const Any, count: isize, names: Any) -> Any
-    where
-        F: for<'a, 'py> Fn(This<'a, 'py, T>, Arguments<'a, 'py>) -> Option<Ref> + Copy + 'static,
-    {
+    pub unsafe extern "C" fn arguments<T, F: Many<T>>(object: Any, args: *const Any, count: isize, names: Any) -> Any {
         given(the::<F>()(This::new(&object), slice(args, count as usize, &names)))
     }
 
-    pub unsafe extern "C" fn vectorcall<T, F>(object: Any, args: *const Any, flags: usize, names: Any) -> Any
-    where
-        F: for<'a, 'py> Fn(This<'a, 'py, T>, Arguments<'a, 'py>) -> Option<Ref> + Copy + 'static,
-    {
+    pub unsafe extern "C" fn vectorcall<T, F: Many<T>>(object: Any, args: *const Any, flags: usize, names: Any) -> Any {
         arguments::<T, F>(object, args, ffi::PyVectorcall_NARGS(flags), names)
     }
 
-    pub unsafe extern "C" fn next<T, F>(object: Any) -> Any
-    where
-        F: for<'a, 'py> Fn(This<'a, 'py, T>) -> Step + Copy + 'static,
-    {
+    pub unsafe extern "C" fn next<T, F: Steps<T>>(object: Any) -> Any {
         match the::<F>()(This::new(&object)) {
             Step::Returned(value) => {
                 // None needs no exception at all: null means just that.
@@ -530,10 +373,7 @@ mod raw {
     }
 
     #[cfg(Py_3_10)]
-    pub unsafe extern "C" fn send<T, F>(object: Any, _: Any, result: *mut Any) -> ffi::PySendResult
-    where
-        F: for<'a, 'py> Fn(This<'a, 'py, T>) -> Step + Copy + 'static,
-    {
+    pub unsafe extern "C" fn send<T, F: Steps<T>>(object: Any, _: Any, result: *mut Any) -> ffi::PySendResult {
         match the::<F>()(This::new(&object)) {
             Step::Returned(value) => {
                 *result = value.into_ptr();
@@ -572,6 +412,7 @@ mod raw {
 }
 
 /// The StopIteration of `next` and `send`, made from the memory of the one before.
+#[allow(clippy::wildcard_imports)]
 pub mod stop {
     use super::*;
     use std::mem;
@@ -608,16 +449,16 @@ pub mod stop {
         unsafe {
             let kind = stops.kind.get();
             let memory = (*stops.free.get()).pop();
-            let exception = if memory.is_null() {
-                let fresh = ffi::PyObject_CallNoArgs(kind.cast());
-                if fresh.is_null() {
-                    return;
-                }
-                ffi::PyObject_GC_UnTrack(fresh.cast()); // short-lived: the collector need not know it
-                fresh
-            } else {
-                ffi::PyObject_Init(memory.cast(), kind)
+            let exception = match memory {
+                Some(memory) => ffi::PyObject_Init(memory.as_ptr().cast(), kind),
+                None => ffi::PyObject_CallNoArgs(kind.cast()),
             };
+            if exception.is_null() {
+                return;
+            }
+            if memory.is_none() {
+                ffi::PyObject_GC_UnTrack(exception.cast()); // short-lived: the collector need not know it
+            }
             let stop: *mut ffi::PyStopIterationObject = exception.cast();
             ffi::Py_XDECREF(mem::replace(&mut (*stop).value, value.into_ptr()));
             #[cfg(Py_3_12)]
@@ -648,7 +489,7 @@ pub mod stop {
             ffi::Py_XDECREF(mem::replace(&mut *field, ptr::null_mut()));
         }
         let kind = ffi::Py_TYPE(object);
-        if !(*KIND.get(Python::assume_attached()).free.get()).push(object.cast()) {
+        if !(*KIND.get(Python::assume_attached()).free.get()).push(NonNull::new_unchecked(object.cast())) {
             ffi::Py_XDECREF(mem::replace(&mut (*stop).args, ptr::null_mut()));
             ffi::PyObject_GC_Del(object.cast());
         }
