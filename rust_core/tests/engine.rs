@@ -343,7 +343,7 @@ fn inline_reads_find_what_is_in_memory_and_leave_long_values_to_the_thread() {
     let store = Store::open(&folder.file(), |_| {});
     store.commit(vec![put("k", "v"), put("long", &"x".repeat(300_000)), put("", "empty")]).unwrap();
     assert_eq!(store.engine.stats().nowait_off, None, "this file system can tell what is in memory");
-    let now = |key: &str| store.engine.read_now("main", key.as_bytes(), <[u8]>::to_vec);
+    let now = |key: &str| store.engine.read_now("main", key.as_bytes(), false, <[u8]>::to_vec);
     assert!(matches!(now("k"), Now::Found(value) if value == b"v"));
     assert!(matches!(now(""), Now::Found(value) if value == b"empty"));
     assert!(matches!(now("other"), Now::Missing));
@@ -370,7 +370,7 @@ fn an_inline_read_of_a_page_that_is_not_in_memory_would_block_and_the_thread_fet
     assert_eq!(unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) }, 0);
     drop(file);
     let store = Store::open(&folder.file(), |_| {});
-    let now = |key: &str| store.engine.read_now("main", key.as_bytes(), <[u8]>::len);
+    let now = |key: &str| store.engine.read_now("main", key.as_bytes(), false, <[u8]>::len);
     assert!(matches!(now("k01000"), Now::WouldBlock));
     assert_eq!(store.get("k01000").as_deref(), Some(long.as_str()));
     assert!(matches!(now("k01000"), Now::Found(3000)));
@@ -385,7 +385,7 @@ fn exclusive_keeps_other_connections_out_and_needs_no_epoch() {
     assert!(!store.engine.coherent());
     assert_eq!(store.engine.epoch(), 0);
     assert_eq!(store.get("k").as_deref(), Some("v"));
-    assert!(matches!(store.engine.read_now("main", b"k", <[u8]>::to_vec), Now::Found(_)));
+    assert!(matches!(store.engine.read_now("main", b"k", false, <[u8]>::to_vec), Now::Found(_)));
     store.close().unwrap();
 }
 

@@ -120,7 +120,7 @@ fn a_foreign_commit_moves_the_epoch_and_an_own_one_never_does() {
         assert!(!store.engine.unchanged());
         assert_eq!(store.engine.epoch(), epoch + 1, "a foreign commit did not move it");
         epoch += 1;
-        assert!(matches!(store.engine.read_now("main", b"theirs", <[u8]>::to_vec),
+        assert!(matches!(store.engine.read_now("main", b"theirs", false, <[u8]>::to_vec),
             Now::Found(value) if value == round.to_string().as_bytes()));
     }
     assert_eq!(store.engine.stats().foreign_changes, epoch);

@@ -3,6 +3,7 @@ use super::failure::Failure;
 use super::nowait::{self, Wait};
 use super::shared::Shared;
 use super::statement::{Bind, Columns, Session, Verb};
+use super::wal_index::{Header, Words};
 use std::sync::PoisonError;
 
 /// What an inline read found.
@@ -18,11 +19,15 @@ pub enum Now<T> {
 
 pub struct InlineReader {
     session: Session,
+    /// None: each read has a transaction of its own.
+    header: Option<Header>,
+    /// A read transaction is open, and these were the words of the wal-index before it began.
+    held: Option<Words>,
 }
 
 impl InlineReader {
-    pub fn new(session: Session) -> Self {
-        Self { session }
+    pub fn new(session: Session, header: Option<Header>) -> Self {
+        Self { session, header, held: None }
     }
 
     /// Try whether this system and this file can tell what is in memory.
@@ -41,6 +46,25 @@ impl InlineReader {
         }
     }
 
+    /// Have a read transaction open that sees every commit that has returned, of whichever process.
+    fn hold(&mut self) -> rusqlite::Result<()> {
+        let Some(header) = self.header else { return Ok(()) };
+        let words = header.words(); // before the snapshot is taken: a commit in between ends it at the next read
+        if self.held != Some(words) {
+            self.end();
+            self.session.control(Verb::Begin)?;
+            self.held = Some(words);
+        }
+        Ok(())
+    }
+
+    /// End the read transaction that is held, if any.
+    pub fn end(&mut self) {
+        if self.held.take().is_some() && self.session.in_transaction() {
+            let _ = self.session.control(Verb::Rollback);
+        }
+    }
+
     fn get<T>(&mut self, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> rusqlite::Result<Now<T>> {
         let select = self.session.statement(Verb::SelectShort, table)?;
         let short = |row: &Columns<'_>| if row.is_null(0) { Now::WouldBlock } else { Now::Found(found(row.bytes(0))) };
@@ -48,21 +72,80 @@ impl InlineReader {
     }
 }
 
-pub fn read<J: 'static, T>(shared: &Shared<J>, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> Now<T> {
-    let Ok(mut guard) = shared.inline.try_lock() else { return Now::WouldBlock };
-    let Some(reader) = guard.as_mut() else { return Now::WouldBlock };
-    let (result, wait) = nowait::attempt(|| reader.get(table, key, found));
+/// `hold`: share a read transaction with the reads to come, until `end` or anybody's commit.
+pub fn read<J: 'static, T>(
+    shared: &Shared<J>,
+    table: &str,
+    key: &[u8],
+    hold: bool,
+    found: impl FnOnce(&[u8]) -> T,
+) -> Now<T> {
+    attempt(shared, hold, |reader| reader.get(table, key, found)).unwrap_or(Now::WouldBlock)
+}
+
+/// Read these keys in one transaction, until one would block or `found` refuses; returns how many were read.
+pub fn read_many<'a, J: 'static>(
+    shared: &Shared<J>,
+    table: &str,
+    keys: impl Iterator<Item = &'a [u8]>,
+    hold: bool,
+    mut found: impl FnMut(usize, Option<&[u8]>) -> bool,
+) -> usize {
+    let mut count = 0;
+    let _ = attempt(shared, true, |reader| {
+        for key in keys {
+            let go_on = match reader.get(table, key, |value| found(count, Some(value)))? {
+                Now::Found(go_on) => go_on,
+                Now::Missing => found(count, None),
+                Now::WouldBlock | Now::Failed(_) => break,
+            };
+            count += 1;
+            if !go_on {
+                break;
+            }
+        }
+        if !hold {
+            reader.end();
+        }
+        Ok(Now::Found(()))
+    });
+    shared.counters.cold_inline.add((count as u64).saturating_sub(1)); // `attempt` counts one
+    count
+}
+
+/// End the read transaction that is held; where a read is under way on another thread, leave it to the next end.
+pub fn end<J>(shared: &Shared<J>) {
+    if let Ok(mut guard) = shared.inline.try_lock()
+        && let Some(reader) = guard.as_mut()
+    {
+        reader.end();
+    }
+}
+
+/// None: ask the reader thread, which gives the verdict.
+fn attempt<J: 'static, T>(
+    shared: &Shared<J>,
+    hold: bool,
+    read: impl FnOnce(&mut InlineReader) -> rusqlite::Result<Now<T>>,
+) -> Option<Now<T>> {
+    let mut guard = shared.inline.try_lock().ok()?;
+    let reader = guard.as_mut()?;
+    let (result, wait) = nowait::attempt(|| {
+        if hold || reader.held.is_some() {
+            reader.hold()?;
+        }
+        read(reader)
+    });
+    if result.is_err() {
+        reader.end();
+    }
     if let Wait::Unsupported(errno) = wait {
         *guard = None;
         *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason(errno));
     }
-    match result {
-        Ok(now) => {
-            shared.counters.cold_inline.add(u64::from(!matches!(now, Now::WouldBlock)));
-            now
-        }
-        Err(_) => Now::WouldBlock, // the reader thread gives the verdict
-    }
+    let now = result.ok()?;
+    shared.counters.cold_inline.add(u64::from(!matches!(now, Now::WouldBlock)));
+    Some(now)
 }
 
 fn reason(errno: i32) -> String {

@@ -50,7 +50,7 @@ pub fn open<J: 'static>(shared: &Shared<J>) -> Result<Opened, Failure> {
             connection.pragma_update(None, "query_only", true)?;
             warm_up(connection)?;
         }
-        start_inline(shared, inline);
+        start_inline(shared, inline, Header::of(&writer));
         Ok(reader)
     })()
     .map_err(fail)?;
@@ -140,8 +140,8 @@ fn warm_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
-fn start_inline<J: 'static>(shared: &Shared<J>, connection: Connection) {
-    let reader = InlineReader::new(Session::new(connection));
+fn start_inline<J: 'static>(shared: &Shared<J>, connection: Connection, header: Option<Header>) {
+    let reader = InlineReader::new(Session::new(connection), header);
     match reader.reason_off() {
         Some(reason) => *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason),
         None => *shared.inline.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader),

@@ -37,6 +37,7 @@ mod sorted;
 mod stats;
 mod store;
 pub mod test_hooks;
+mod turn;
 mod value;
 
 use pyo3::prelude::*;

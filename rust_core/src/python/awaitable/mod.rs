@@ -238,6 +238,12 @@ unsafe fn running_loop() -> *mut PyObject {
     if found == ffi::Py_None() { ptr::null_mut() } else { found }
 }
 
+/// The loop that runs in this thread.
+pub fn running(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: GIL held; a new reference to what the thread state keeps alive.
+    unsafe { Bound::from_borrowed_ptr_or_opt(py, running_loop()) }
+}
+
 /// Bind a pending one to the running loop, unless it has one. False: exception set.
 unsafe fn bind(this: *mut Awaitable) -> bool {
     if !(*this).event_loop.is_null() {
