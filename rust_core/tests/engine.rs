@@ -356,6 +356,52 @@ fn inline_reads_find_what_is_in_memory_and_leave_long_values_to_the_thread() {
 }
 
 #[test]
+fn inline_reads_that_share_a_transaction_see_each_own_commit() {
+    for exclusive in [false, true] {
+        let folder = Folder::new("shared-read");
+        let store = Store::open(&folder.file(), |settings| settings.exclusive = exclusive);
+        for value in ["v", "w", "x"] {
+            store.commit(vec![put("k", value)]).unwrap();
+            let now = |hold| store.engine.read_now("main", b"k", hold, <[u8]>::to_vec);
+            assert!(matches!(now(true), Now::Found(found) if found == value.as_bytes()));
+            assert!(matches!(now(true), Now::Found(found) if found == value.as_bytes()));
+        }
+        store.close().unwrap();
+    }
+}
+
+#[test]
+fn the_writer_ends_a_shared_read_transaction_before_a_checkpoint() {
+    let folder = Folder::new("left-open");
+    let store = Store::open(&folder.file(), |settings| settings.synchronous = Synchronous::Normal);
+    for i in 0..200 {
+        let long = i.to_string().repeat(100_000 / i.to_string().len());
+        store.commit(vec![put(&format!("k{}", i % 10), &long)]).unwrap();
+        let _ = store.engine.read_now("main", b"k", true, <[u8]>::len);
+    }
+    let wal = std::fs::metadata(folder.0.join("store.db-wal")).unwrap().len();
+    assert!(wal < 8 << 20, "the WAL has {wal} bytes");
+    store.close().unwrap();
+}
+
+#[test]
+fn many_inline_reads_come_in_order_until_one_would_block() {
+    let folder = Folder::new("many-inline");
+    let store = Store::open(&folder.file(), |_| {});
+    store.commit(vec![put("a", "1"), put("c", "3"), put("long", &"x".repeat(300_000))]).unwrap();
+    let mut found = Vec::new();
+    let keys = [b"a".as_slice(), b"b", b"c", b"long", b"a"];
+    let answer = store.engine.read_many_now("main", keys.into_iter(), false, |index, value| {
+        found.push((index, value.map(<[u8]>::to_vec)));
+        true
+    });
+    assert_eq!(answer, (3, true));
+    assert_eq!(found, [(0, Some(b"1".to_vec())), (1, None), (2, Some(b"3".to_vec()))]);
+    assert_eq!(store.engine.stats().cold_inline, 3);
+    store.close().unwrap();
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn an_inline_read_of_a_page_that_is_not_in_memory_would_block_and_the_thread_fetches_it() {
     use std::os::fd::AsRawFd;

@@ -155,16 +155,16 @@ impl<J: Job> Engine<J> {
         inline_reader::read(&self.shared, table, key, hold, found)
     }
 
-    /// The same for many keys; `found` gets the index and the value of each and tells whether to go on. Returns how
-    /// many were read.
+    /// The same for many keys, for a millisecond at most; `found` gets the index and the value of each and tells whether
+    /// to go on. Returns how many were read, and whether the next one would block.
     pub fn read_many_now<'a>(
         &self,
         table: &str,
         keys: impl Iterator<Item = &'a [u8]>,
         hold: bool,
         found: impl FnMut(usize, Option<&[u8]>) -> bool,
-    ) -> usize {
-        if self.refuses() { 0 } else { inline_reader::read_many(&self.shared, table, keys, hold, found) }
+    ) -> (usize, bool) {
+        if self.refuses() { (0, true) } else { inline_reader::read_many(&self.shared, table, keys, hold, found) }
     }
 
     /// End the read transaction that inline reads share.

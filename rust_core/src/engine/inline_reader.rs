@@ -5,6 +5,7 @@ use super::shared::Shared;
 use super::statement::{Bind, Columns, Session, Verb};
 use super::wal_index::{Header, Words};
 use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 /// What an inline read found.
 #[derive(Debug)]
@@ -83,37 +84,46 @@ pub fn read<J: 'static, T>(
     attempt(shared, hold, |reader| reader.get(table, key, found)).unwrap_or(Now::WouldBlock)
 }
 
-/// Read these keys in one transaction, until one would block or `found` refuses; returns how many were read.
+/// How long many keys may be read on the calling thread: as long as gathering so many single reads.
+const LONGEST: Duration = Duration::from_millis(1);
+
+/// Read these keys in one transaction, for a millisecond at most, until one would block or `found` refuses. Returns
+/// how many were read, and whether the next one would block.
 pub fn read_many<'a, J: 'static>(
     shared: &Shared<J>,
     table: &str,
     keys: impl Iterator<Item = &'a [u8]>,
     hold: bool,
     mut found: impl FnMut(usize, Option<&[u8]>) -> bool,
-) -> usize {
-    let mut count = 0;
-    let _ = attempt(shared, true, |reader| {
+) -> (usize, bool) {
+    let (mut count, began) = (0, Instant::now());
+    let whole = attempt(shared, true, |reader| {
+        let mut now = Now::Found(());
         for key in keys {
             let go_on = match reader.get(table, key, |value| found(count, Some(value)))? {
                 Now::Found(go_on) => go_on,
                 Now::Missing => found(count, None),
-                Now::WouldBlock | Now::Failed(_) => break,
+                Now::WouldBlock | Now::Failed(_) => {
+                    now = Now::WouldBlock;
+                    break;
+                }
             };
             count += 1;
-            if !go_on {
+            if !go_on || (count % 16 == 0 && began.elapsed() > LONGEST) {
                 break;
             }
         }
         if !hold {
             reader.end();
         }
-        Ok(Now::Found(()))
+        Ok(now)
     });
-    shared.counters.cold_inline.add((count as u64).saturating_sub(1)); // `attempt` counts one
-    count
+    let blocked = !matches!(whole, Some(Now::Found(())));
+    shared.counters.cold_inline.add(count as u64 - u64::from(!blocked)); // `attempt` has counted one
+    (count, blocked)
 }
 
-/// End the read transaction that is held; where a read is under way on another thread, leave it to the next end.
+/// End the read transaction that is held. Reads and ends of Python threads take turns; the writer ends it, too.
 pub fn end<J>(shared: &Shared<J>) {
     if let Ok(mut guard) = shared.inline.try_lock()
         && let Some(reader) = guard.as_mut()
@@ -131,8 +141,10 @@ fn attempt<J: 'static, T>(
     let mut guard = shared.inline.try_lock().ok()?;
     let reader = guard.as_mut()?;
     let (result, wait) = nowait::attempt(|| {
-        if hold || reader.held.is_some() {
+        if hold {
             reader.hold()?;
+        } else {
+            reader.end();
         }
         read(reader)
     });

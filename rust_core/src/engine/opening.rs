@@ -15,6 +15,10 @@ use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+/// The pages that the inline connection keeps, as `PRAGMA cache_size` wants it: with SQLite's 2 MiB the index of some
+/// 50,000 keys would push itself out.
+const INLINE_PAGES_KIB: i32 = -8 * 1024;
+
 /// What the two threads start with.
 pub struct Opened {
     pub writing: Writing,
@@ -50,6 +54,7 @@ pub fn open<J: 'static>(shared: &Shared<J>) -> Result<Opened, Failure> {
             connection.pragma_update(None, "query_only", true)?;
             warm_up(connection)?;
         }
+        inline.pragma_update(None, "cache_size", INLINE_PAGES_KIB)?;
         start_inline(shared, inline, Header::of(&writer));
         Ok(reader)
     })()

@@ -17,8 +17,8 @@ use pyo3::types::PyList;
 
 /// Inline reads that are skipped after one that would have blocked: out of the OS cache they gain nothing.
 const INLINE_PAUSE: u32 = 32;
-/// Most keys of one call that are read inline: some 100 to 200 us. What is longer leaves the loop to others meanwhile.
-const MOST_INLINE: usize = 128;
+/// Most keys of one call that are read inline: above, the way through the thread costs less than it saves the loop.
+const MOST_INLINE: usize = 1000;
 
 /// A cold value, or where to get it.
 enum Cold {
@@ -113,7 +113,7 @@ fn read_many_inline(
     let name = core.tables[table as usize].name.clone();
     let mut failed = false;
     let bytes = keys.iter().map(OwnedKey::bytes);
-    let count = file.read_many_now(&name, bytes, hold, |index, value| {
+    let (count, blocked) = file.read_many_now(&name, bytes, hold, |index, value| {
         let Some(value) = value else { return true };
         let Some(encoded) = value::copy(value) else {
             failed = true;
@@ -123,7 +123,7 @@ fn read_many_inline(
         fill(list, holes[index], encoded);
         true
     });
-    if count < keys.len() {
+    if blocked {
         core.inline_pause = INLINE_PAUSE;
     }
     engine.get().sweep(py);
