@@ -128,6 +128,24 @@ fn a_foreign_commit_moves_the_epoch_and_an_own_one_never_does() {
 }
 
 #[test]
+fn reads_that_share_a_transaction_see_each_foreign_commit_and_end_for_a_checkpoint() {
+    let folder = Folder::new("shared-reads");
+    let store = Store::open(&folder.file(), |_| {});
+    let mut neighbour = Neighbour::start(&folder.file());
+    for round in 0..20 {
+        neighbour.ask(&format!("put theirs {round}"));
+        for _ in 0..3 {
+            assert!(matches!(store.engine.read_now("main", b"theirs", true, <[u8]>::to_vec),
+                Now::Found(value) if value == round.to_string().as_bytes()));
+        }
+    }
+    assert_eq!(neighbour.ask("checkpoint"), "1", "a snapshot is held");
+    store.engine.end_reads();
+    assert_eq!(neighbour.ask("checkpoint"), "0", "none is");
+    store.close().unwrap();
+}
+
+#[test]
 fn a_foreign_commit_right_after_ours_and_before_its_publication_is_seen_as_foreign() {
     let folder = Folder::new("slip_in");
     let store = Store::open(&folder.file(), |_| {});
