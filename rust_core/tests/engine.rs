@@ -385,6 +385,25 @@ fn the_writer_ends_a_shared_read_transaction_before_a_checkpoint() {
 }
 
 #[test]
+fn a_read_of_many_keys_sees_one_state_of_the_file_while_others_commit() {
+    let folder = Folder::new("two-readers");
+    let store = Store::open(&folder.file(), |settings| settings.synchronous = Synchronous::Normal);
+    let keys: Vec<String> = (0..6000).map(|i| format!("k{}", (i * 7919) % 6000)).collect();
+    let all: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let write = |round: &str| store.send(keys.iter().map(|key| put(key, &format!("{key}:{round}"))).collect());
+    store.wait(write("0")).unwrap();
+    for round in ["1", "2", "3", "4", "5"] {
+        let (written, read) = (write(round), store.send_read(&all));
+        let Ok(Answer::Values { values, .. }) = store.wait(read) else { panic!("no values") };
+        let values: Vec<String> = values.into_iter().map(|value| String::from_utf8(value.unwrap()).unwrap()).collect();
+        let seen = values[0].split_once(':').unwrap().1.to_owned();
+        assert!(values.iter().zip(&keys).all(|(value, key)| *value == format!("{key}:{seen}")));
+        store.wait(written).unwrap();
+    }
+    store.close().unwrap();
+}
+
+#[test]
 fn many_inline_reads_come_in_order_until_one_would_block() {
     let folder = Folder::new("many-inline");
     let store = Store::open(&folder.file(), |_| {});

@@ -46,14 +46,9 @@ pub fn open<J: 'static>(shared: &Shared<J>) -> Result<Opened, Failure> {
     let tables = prepare_file(&writer, settings, queue.as_ref()).map_err(fail)?;
     let reader = (|| -> Result<_, schema::Error> {
         connection::set_synchronous(&writer, settings.synchronous)?;
-        warm_up(&writer)?;
-        let reader = connection::open(settings, settings.busy_timeout)?;
-        let inline = connection::open(settings, Duration::ZERO)?;
-        for connection in [&reader, &inline] {
-            connection::set_synchronous(connection, settings.synchronous)?;
-            connection.pragma_update(None, "query_only", true)?;
-            warm_up(connection)?;
-        }
+        connection::warm_up(&writer)?;
+        let reader = connection::open_reading(settings, settings.busy_timeout)?;
+        let inline = connection::open_reading(settings, Duration::ZERO)?;
         inline.pragma_update(None, "cache_size", INLINE_PAGES_KIB)?;
         start_inline(shared, inline, Header::of(&writer));
         Ok(reader)
@@ -138,11 +133,6 @@ pub fn locked(path: &Path) -> Failure {
         path.display()
     );
     Failure::new(Class::Locked, message)
-}
-
-/// Read something: opens the WAL and its index.
-fn warm_up(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
 fn start_inline<J: 'static>(shared: &Shared<J>, connection: Connection, header: Option<Header>) {
