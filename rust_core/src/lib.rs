@@ -26,6 +26,6 @@ mod _rust {
     /// Whether SQLite was built so that its reads can be kept from waiting for a disk.
     #[pyfunction]
     fn pread_hookable() -> bool {
-        crate::engine::nowait::hookable()
+        crate::engine::vfs::hookable()
     }
 }

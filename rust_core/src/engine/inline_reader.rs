@@ -1,8 +1,8 @@
 //! Reads on the calling thread, as long as no disk and no lock is in the way.
 use super::failure::Failure;
-use super::nowait::{self, Wait};
 use super::shared::Shared;
 use super::statement::{Bind, Columns, Session, Verb};
+use super::vfs::{self, Wait};
 use super::wal_index::{Header, Words};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -36,12 +36,12 @@ impl InlineReader {
         if !cfg!(target_os = "linux") {
             return Some("this system has no RWF_NOWAIT".into());
         }
-        if !nowait::install() {
+        if !vfs::install() {
             return Some("SQLite was built without USE_PREAD".into());
         }
         let _ = self.session.connection().release_memory(); // so that the probe reads from the file
         let probe = || self.session.connection().query_row("PRAGMA schema_version", [], |_| Ok(()));
-        match nowait::attempt(probe).1 {
+        match vfs::attempt(probe).1 {
             Wait::Unsupported(errno) => Some(reason(errno)),
             Wait::None | Wait::Would => None,
         }
@@ -140,7 +140,7 @@ fn attempt<J: 'static, T>(
 ) -> Option<Now<T>> {
     let mut guard = shared.inline.try_lock().ok()?;
     let reader = guard.as_mut()?;
-    let (result, wait) = nowait::attempt(|| {
+    let (result, wait) = vfs::attempt(|| {
         if hold {
             reader.hold()?;
         } else {

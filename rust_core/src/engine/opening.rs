@@ -1,14 +1,14 @@
 //! Opening a file: whose it is, what has to be made, and the connections of the engine.
 use super::api::{Settings, TableInfo};
 use super::failure::{Class, Failure, extended_code, primary_code};
-use super::file_methods::Watched;
 use super::inline_reader::InlineReader;
 use super::schema::{self, Content};
 use super::shared::Shared;
 use super::side_lock::QueueLock;
 use super::statement::Session;
+use super::vfs::Watched;
 use super::wal_index::Header;
-use super::{connection, nowait};
+use super::{connection, vfs};
 use rusqlite::{Connection, ffi};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub fn open<J: 'static>(shared: &Shared<J>) -> Result<Opened, Failure> {
     let settings = &shared.settings;
     let path = &settings.path;
     find_or_create(settings)?;
-    nowait::install();
+    vfs::install();
     refuse_foreign(path)?;
     let queue = settings.side_lock.filter(|_| !settings.exclusive && !settings.readonly).map(QueueLock::new);
     let fail = |error| translate(error, path);

@@ -6,7 +6,7 @@
 
 use super::gil_cell::GilCell;
 use super::job::Finished;
-use crate::engine::wake::Waker;
+use crate::engine::os::Waker;
 use pyo3::prelude::*;
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
