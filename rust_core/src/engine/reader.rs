@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// A read of more keys than this asks for them in key order.
-const SORTED_ABOVE: usize = 1000;
+const SORTED_ABOVE: usize = 100;
 /// A read of more keys than this is shared with a second thread.
 const SHARED_ABOVE: usize = 4000;
 
