@@ -5,12 +5,10 @@
 //! - `python/gil_cell.rs`: what the GIL locks;
 //! - `python/heap_type/mod.rs`: the raw side of our types' slots and methods;
 //! - `python/value.rs`: the pickler;
-//! - `engine/file_methods.rs`;
-//! - `engine/nowait.rs`;
-//! - `engine/side_lock.rs`;
-//! - `engine/statement.rs`;
-//! - `engine/wake.rs`;
-//! - `engine/wal_index.rs`;
+//! - `engine/vfs.rs`: SQLite's file methods and system calls, wrapped;
+//! - `engine/os.rs`: locks of files, wake-ups;
+//! - `engine/statement.rs`: prepared statements;
+//! - `engine/wal_index.rs`: the header in shared memory.
 pub mod engine;
 #[cfg(feature = "python")]
 mod python;
@@ -38,6 +36,6 @@ mod _rust {
     /// Whether SQLite was built so that its reads can be kept from waiting for a disk.
     #[pyfunction]
     fn pread_hookable() -> bool {
-        crate::engine::nowait::hookable()
+        crate::engine::vfs::hookable()
     }
 }

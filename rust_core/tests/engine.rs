@@ -343,7 +343,7 @@ fn inline_reads_find_what_is_in_memory_and_leave_long_values_to_the_thread() {
     let store = Store::open(&folder.file(), |_| {});
     store.commit(vec![put("k", "v"), put("long", &"x".repeat(300_000)), put("", "empty")]).unwrap();
     assert_eq!(store.engine.stats().nowait_off, None, "this file system can tell what is in memory");
-    let now = |key: &str| store.engine.read_now("main", key.as_bytes(), <[u8]>::to_vec);
+    let now = |key: &str| store.engine.read_now("main", key.as_bytes(), false, <[u8]>::to_vec);
     assert!(matches!(now("k"), Now::Found(value) if value == b"v"));
     assert!(matches!(now(""), Now::Found(value) if value == b"empty"));
     assert!(matches!(now("other"), Now::Missing));
@@ -353,6 +353,71 @@ fn inline_reads_find_what_is_in_memory_and_leave_long_values_to_the_thread() {
     assert!(matches!(now("k"), Now::Found(value) if value == b"w"), "no snapshot is kept");
     store.close().unwrap();
     assert!(matches!(now("k"), Now::Failed(_)));
+}
+
+#[test]
+fn inline_reads_that_share_a_transaction_see_each_own_commit() {
+    for exclusive in [false, true] {
+        let folder = Folder::new("shared-read");
+        let store = Store::open(&folder.file(), |settings| settings.exclusive = exclusive);
+        for value in ["v", "w", "x"] {
+            store.commit(vec![put("k", value)]).unwrap();
+            let now = |hold| store.engine.read_now("main", b"k", hold, <[u8]>::to_vec);
+            assert!(matches!(now(true), Now::Found(found) if found == value.as_bytes()));
+            assert!(matches!(now(true), Now::Found(found) if found == value.as_bytes()));
+        }
+        store.close().unwrap();
+    }
+}
+
+#[test]
+fn the_writer_ends_a_shared_read_transaction_before_a_checkpoint() {
+    let folder = Folder::new("left-open");
+    let store = Store::open(&folder.file(), |settings| settings.synchronous = Synchronous::Normal);
+    for i in 0..200 {
+        let long = i.to_string().repeat(100_000 / i.to_string().len());
+        store.commit(vec![put(&format!("k{}", i % 10), &long)]).unwrap();
+        let _ = store.engine.read_now("main", b"k", true, <[u8]>::len);
+    }
+    let wal = std::fs::metadata(folder.0.join("store.db-wal")).unwrap().len();
+    assert!(wal < 8 << 20, "the WAL has {wal} bytes");
+    store.close().unwrap();
+}
+
+#[test]
+fn a_read_of_many_keys_sees_one_state_of_the_file_while_others_commit() {
+    let folder = Folder::new("two-readers");
+    let store = Store::open(&folder.file(), |settings| settings.synchronous = Synchronous::Normal);
+    let keys: Vec<String> = (0..6000).map(|i| format!("k{}", (i * 7919) % 6000)).collect();
+    let all: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let write = |round: &str| store.send(keys.iter().map(|key| put(key, &format!("{key}:{round}"))).collect());
+    store.wait(write("0")).unwrap();
+    for round in ["1", "2", "3", "4", "5"] {
+        let (written, read) = (write(round), store.send_read(&all));
+        let Ok(Answer::Values { values, .. }) = store.wait(read) else { panic!("no values") };
+        let values: Vec<String> = values.into_iter().map(|value| String::from_utf8(value.unwrap()).unwrap()).collect();
+        let seen = values[0].split_once(':').unwrap().1.to_owned();
+        assert!(values.iter().zip(&keys).all(|(value, key)| *value == format!("{key}:{seen}")));
+        store.wait(written).unwrap();
+    }
+    store.close().unwrap();
+}
+
+#[test]
+fn many_inline_reads_come_in_order_until_one_would_block() {
+    let folder = Folder::new("many-inline");
+    let store = Store::open(&folder.file(), |_| {});
+    store.commit(vec![put("a", "1"), put("c", "3"), put("long", &"x".repeat(300_000))]).unwrap();
+    let mut found = Vec::new();
+    let keys = [b"a".as_slice(), b"b", b"c", b"long", b"a"];
+    let answer = store.engine.read_many_now("main", keys.into_iter(), false, |index, value| {
+        found.push((index, value.map(<[u8]>::to_vec)));
+        true
+    });
+    assert_eq!(answer, (3, true));
+    assert_eq!(found, [(0, Some(b"1".to_vec())), (1, None), (2, Some(b"3".to_vec()))]);
+    assert_eq!(store.engine.stats().cold_inline, 3);
+    store.close().unwrap();
 }
 
 #[test]
@@ -370,7 +435,7 @@ fn an_inline_read_of_a_page_that_is_not_in_memory_would_block_and_the_thread_fet
     assert_eq!(unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) }, 0);
     drop(file);
     let store = Store::open(&folder.file(), |_| {});
-    let now = |key: &str| store.engine.read_now("main", key.as_bytes(), <[u8]>::len);
+    let now = |key: &str| store.engine.read_now("main", key.as_bytes(), false, <[u8]>::len);
     assert!(matches!(now("k01000"), Now::WouldBlock));
     assert_eq!(store.get("k01000").as_deref(), Some(long.as_str()));
     assert!(matches!(now("k01000"), Now::Found(3000)));
@@ -385,7 +450,7 @@ fn exclusive_keeps_other_connections_out_and_needs_no_epoch() {
     assert!(!store.engine.coherent());
     assert_eq!(store.engine.epoch(), 0);
     assert_eq!(store.get("k").as_deref(), Some("v"));
-    assert!(matches!(store.engine.read_now("main", b"k", <[u8]>::to_vec), Now::Found(_)));
+    assert!(matches!(store.engine.read_now("main", b"k", false, <[u8]>::to_vec), Now::Found(_)));
     store.close().unwrap();
 }
 

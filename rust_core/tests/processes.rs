@@ -120,10 +120,28 @@ fn a_foreign_commit_moves_the_epoch_and_an_own_one_never_does() {
         assert!(!store.engine.unchanged());
         assert_eq!(store.engine.epoch(), epoch + 1, "a foreign commit did not move it");
         epoch += 1;
-        assert!(matches!(store.engine.read_now("main", b"theirs", <[u8]>::to_vec),
+        assert!(matches!(store.engine.read_now("main", b"theirs", false, <[u8]>::to_vec),
             Now::Found(value) if value == round.to_string().as_bytes()));
     }
     assert_eq!(store.engine.stats().foreign_changes, epoch);
+    store.close().unwrap();
+}
+
+#[test]
+fn reads_that_share_a_transaction_see_each_foreign_commit_and_end_for_a_checkpoint() {
+    let folder = Folder::new("shared-reads");
+    let store = Store::open(&folder.file(), |_| {});
+    let mut neighbour = Neighbour::start(&folder.file());
+    for round in 0..20 {
+        neighbour.ask(&format!("put theirs {round}"));
+        for _ in 0..3 {
+            assert!(matches!(store.engine.read_now("main", b"theirs", true, <[u8]>::to_vec),
+                Now::Found(value) if value == round.to_string().as_bytes()));
+        }
+    }
+    assert_eq!(neighbour.ask("checkpoint"), "1", "a snapshot is held");
+    store.engine.end_reads();
+    assert_eq!(neighbour.ask("checkpoint"), "0", "none is");
     store.close().unwrap();
 }
 

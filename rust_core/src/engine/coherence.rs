@@ -1,7 +1,7 @@
 //! Tells the commits of other processes from our own.
 //!
 //! While our writer holds SQLite's write lock, nobody else can change the wal-index header: every change seen then is our own.
-//! The last thing the writer does before it gives the lock up (`file_methods`) is to note the words it leaves behind. Any
+//! The last thing the writer does before it gives the lock up (`vfs`) is to note the words it leaves behind. Any
 //! other word, ever, is foreign and moves the epoch. So a foreign commit that comes right after ours is seen as foreign.
 use super::wal_index::Header;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};

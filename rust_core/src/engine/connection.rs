@@ -22,6 +22,20 @@ pub fn open(settings: &Settings, busy_timeout: Duration) -> rusqlite::Result<Con
     Ok(connection)
 }
 
+/// Open one that only reads, next to one that has the file open.
+pub fn open_reading(settings: &Settings, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let connection = open(settings, busy_timeout)?;
+    set_synchronous(&connection, settings.synchronous)?;
+    connection.pragma_update(None, "query_only", true)?;
+    warm_up(&connection)?;
+    Ok(connection)
+}
+
+/// Read something: opens the WAL and its index.
+pub fn warm_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+}
+
 /// Open for reading only, without locks and without a look at a WAL or a journal: changes nothing on the disk.
 pub fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;

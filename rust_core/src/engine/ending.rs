@@ -5,6 +5,7 @@ use super::connection::set_synchronous;
 use super::failure::{Class, Failure};
 use super::group::Trouble;
 use super::inbox::{Batch, Call};
+use super::inline_reader;
 use super::shared::State;
 use super::transaction::Failed;
 use super::wal_index::Header;
@@ -63,6 +64,7 @@ impl<J: Job> Writer<J> {
 
     /// Fails only if a sync failed: then what was acknowledged in "normal" is unknown.
     fn checkpoint(&mut self, header: Header) -> Result<(), Failure> {
+        inline_reader::end(&self.shared); // a loop that was stopped in the middle of its turn may have left it open
         let result = self.checkpoints.run(self.transactions.session.connection(), header);
         self.shared.counters.checkpoints.add(1);
         let path = &self.shared.settings.path;

@@ -146,12 +146,32 @@ impl<J: Job> Engine<J> {
         self.shared.epoch()
     }
 
-    /// Read on the calling thread if no disk and no lock is in the way.
-    pub fn read_now<T>(&self, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> Now<T> {
+    /// Read on the calling thread if no disk and no lock is in the way. `hold`: let the reads to come share this read
+    /// transaction, until `end_reads` or anybody's commit.
+    pub fn read_now<T>(&self, table: &str, key: &[u8], hold: bool, found: impl FnOnce(&[u8]) -> T) -> Now<T> {
         if self.refuses() {
             return Now::Failed(self.shared.refusal());
         }
-        inline_reader::read(&self.shared, table, key, found)
+        inline_reader::read(&self.shared, table, key, hold, found)
+    }
+
+    /// The same for many keys, for a millisecond at most; `found` gets the index and the value of each and tells whether
+    /// to go on. Returns how many were read, and whether the next one would block.
+    pub fn read_many_now<'a>(
+        &self,
+        table: &str,
+        keys: impl Iterator<Item = &'a [u8]>,
+        hold: bool,
+        found: impl FnMut(usize, Option<&[u8]>) -> bool,
+    ) -> (usize, bool) {
+        if self.refuses() { (0, true) } else { inline_reader::read_many(&self.shared, table, keys, hold, found) }
+    }
+
+    /// End the read transaction that inline reads share.
+    pub fn end_reads(&self) {
+        if !self.shared.abandoned.load(Ordering::Acquire) {
+            inline_reader::end(&self.shared);
+        }
     }
 
     pub fn stats(&self) -> Stats {

@@ -1,9 +1,11 @@
 //! Reads on the calling thread, as long as no disk and no lock is in the way.
 use super::failure::Failure;
-use super::nowait::{self, Wait};
 use super::shared::Shared;
 use super::statement::{Bind, Columns, Session, Verb};
+use super::vfs::{self, Wait};
+use super::wal_index::{Header, Words};
 use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 /// What an inline read found.
 #[derive(Debug)]
@@ -18,11 +20,15 @@ pub enum Now<T> {
 
 pub struct InlineReader {
     session: Session,
+    /// None: each read has a transaction of its own.
+    header: Option<Header>,
+    /// A read transaction is open, and these were the words of the wal-index before it began.
+    held: Option<Words>,
 }
 
 impl InlineReader {
-    pub fn new(session: Session) -> Self {
-        Self { session }
+    pub fn new(session: Session, header: Option<Header>) -> Self {
+        Self { session, header, held: None }
     }
 
     /// Try whether this system and this file can tell what is in memory.
@@ -30,14 +36,33 @@ impl InlineReader {
         if !cfg!(target_os = "linux") {
             return Some("this system has no RWF_NOWAIT".into());
         }
-        if !nowait::install() {
+        if !vfs::install() {
             return Some("SQLite was built without USE_PREAD".into());
         }
         let _ = self.session.connection().release_memory(); // so that the probe reads from the file
         let probe = || self.session.connection().query_row("PRAGMA schema_version", [], |_| Ok(()));
-        match nowait::attempt(probe).1 {
+        match vfs::attempt(probe).1 {
             Wait::Unsupported(errno) => Some(reason(errno)),
             Wait::None | Wait::Would => None,
+        }
+    }
+
+    /// Have a read transaction open that sees every commit that has returned, of whichever process.
+    fn hold(&mut self) -> rusqlite::Result<()> {
+        let Some(header) = self.header else { return Ok(()) };
+        let words = header.words(); // before the snapshot is taken: a commit in between ends it at the next read
+        if self.held != Some(words) {
+            self.end();
+            self.session.control(Verb::Begin)?;
+            self.held = Some(words);
+        }
+        Ok(())
+    }
+
+    /// End the read transaction that is held, if any.
+    pub fn end(&mut self) {
+        if self.held.take().is_some() && self.session.in_transaction() {
+            let _ = self.session.control(Verb::Rollback);
         }
     }
 
@@ -48,21 +73,91 @@ impl InlineReader {
     }
 }
 
-pub fn read<J: 'static, T>(shared: &Shared<J>, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> Now<T> {
-    let Ok(mut guard) = shared.inline.try_lock() else { return Now::WouldBlock };
-    let Some(reader) = guard.as_mut() else { return Now::WouldBlock };
-    let (result, wait) = nowait::attempt(|| reader.get(table, key, found));
+/// `hold`: share a read transaction with the reads to come, until `end` or anybody's commit.
+pub fn read<J: 'static, T>(
+    shared: &Shared<J>,
+    table: &str,
+    key: &[u8],
+    hold: bool,
+    found: impl FnOnce(&[u8]) -> T,
+) -> Now<T> {
+    attempt(shared, hold, |reader| reader.get(table, key, found)).unwrap_or(Now::WouldBlock)
+}
+
+/// How long many keys may be read on the calling thread: as long as gathering so many single reads.
+const LONGEST: Duration = Duration::from_millis(1);
+
+/// Read these keys in one transaction, for a millisecond at most, until one would block or `found` refuses. Returns
+/// how many were read, and whether the next one would block.
+pub fn read_many<'a, J: 'static>(
+    shared: &Shared<J>,
+    table: &str,
+    keys: impl Iterator<Item = &'a [u8]>,
+    hold: bool,
+    mut found: impl FnMut(usize, Option<&[u8]>) -> bool,
+) -> (usize, bool) {
+    let (mut count, began) = (0, Instant::now());
+    let whole = attempt(shared, true, |reader| {
+        let mut now = Now::Found(());
+        for key in keys {
+            let go_on = match reader.get(table, key, |value| found(count, Some(value)))? {
+                Now::Found(go_on) => go_on,
+                Now::Missing => found(count, None),
+                Now::WouldBlock | Now::Failed(_) => {
+                    now = Now::WouldBlock;
+                    break;
+                }
+            };
+            count += 1;
+            if !go_on || (count % 16 == 0 && began.elapsed() > LONGEST) {
+                break;
+            }
+        }
+        if !hold {
+            reader.end();
+        }
+        Ok(now)
+    });
+    let blocked = !matches!(whole, Some(Now::Found(())));
+    shared.counters.cold_inline.add(count as u64 - u64::from(!blocked)); // `attempt` has counted one
+    (count, blocked)
+}
+
+/// End the read transaction that is held. Reads and ends of Python threads take turns; the writer ends it, too.
+pub fn end<J>(shared: &Shared<J>) {
+    if let Ok(mut guard) = shared.inline.try_lock()
+        && let Some(reader) = guard.as_mut()
+    {
+        reader.end();
+    }
+}
+
+/// None: ask the reader thread, which gives the verdict.
+fn attempt<J: 'static, T>(
+    shared: &Shared<J>,
+    hold: bool,
+    read: impl FnOnce(&mut InlineReader) -> rusqlite::Result<Now<T>>,
+) -> Option<Now<T>> {
+    let mut guard = shared.inline.try_lock().ok()?;
+    let reader = guard.as_mut()?;
+    let (result, wait) = vfs::attempt(|| {
+        if hold {
+            reader.hold()?;
+        } else {
+            reader.end();
+        }
+        read(reader)
+    });
+    if result.is_err() {
+        reader.end();
+    }
     if let Wait::Unsupported(errno) = wait {
         *guard = None;
         *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason(errno));
     }
-    match result {
-        Ok(now) => {
-            shared.counters.cold_inline.add(u64::from(!matches!(now, Now::WouldBlock)));
-            now
-        }
-        Err(_) => Now::WouldBlock, // the reader thread gives the verdict
-    }
+    let now = result.ok()?;
+    shared.counters.cold_inline.add(u64::from(!matches!(now, Now::WouldBlock)));
+    Some(now)
 }
 
 fn reason(errno: i32) -> String {

@@ -48,7 +48,9 @@ fn live<J: Job>(shared: &Arc<Shared<J>>, job: J) {
 
 fn open<J: Job>(shared: &Arc<Shared<J>>) -> Result<(Writer<J>, Vec<TableInfo>), Failure> {
     let opened = opening::open(shared)?;
-    let reader = reader::start(shared, opened.reading).map_err(|error| no_thread(&shared.settings.path, &error))?;
+    let header = opened.writing.header;
+    let reader =
+        reader::start(shared, opened.reading, header).map_err(|error| no_thread(&shared.settings.path, &error))?;
     Ok((Writer::new(Arc::clone(shared), opened.writing, reader), opened.tables))
 }
 

@@ -1,19 +1,23 @@
 //! Opening a file: whose it is, what has to be made, and the connections of the engine.
 use super::api::{Settings, TableInfo};
 use super::failure::{Class, Failure, extended_code, primary_code};
-use super::file_methods::Watched;
 use super::inline_reader::InlineReader;
 use super::schema::{self, Content};
 use super::shared::Shared;
 use super::side_lock::QueueLock;
 use super::statement::Session;
+use super::vfs::Watched;
 use super::wal_index::Header;
-use super::{connection, nowait};
+use super::{connection, vfs};
 use rusqlite::{Connection, ffi};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
+
+/// The pages that the inline connection keeps, as `PRAGMA cache_size` wants it: with SQLite's 2 MiB the index of some
+/// 50,000 keys would push itself out.
+const INLINE_PAGES_KIB: i32 = -8 * 1024;
 
 /// What the two threads start with.
 pub struct Opened {
@@ -34,7 +38,7 @@ pub fn open<J: 'static>(shared: &Shared<J>) -> Result<Opened, Failure> {
     let settings = &shared.settings;
     let path = &settings.path;
     find_or_create(settings)?;
-    nowait::install();
+    vfs::install();
     refuse_foreign(path)?;
     let queue = settings.side_lock.filter(|_| !settings.exclusive && !settings.readonly).map(QueueLock::new);
     let fail = |error| translate(error, path);
@@ -42,15 +46,11 @@ pub fn open<J: 'static>(shared: &Shared<J>) -> Result<Opened, Failure> {
     let tables = prepare_file(&writer, settings, queue.as_ref()).map_err(fail)?;
     let reader = (|| -> Result<_, schema::Error> {
         connection::set_synchronous(&writer, settings.synchronous)?;
-        warm_up(&writer)?;
-        let reader = connection::open(settings, settings.busy_timeout)?;
-        let inline = connection::open(settings, Duration::ZERO)?;
-        for connection in [&reader, &inline] {
-            connection::set_synchronous(connection, settings.synchronous)?;
-            connection.pragma_update(None, "query_only", true)?;
-            warm_up(connection)?;
-        }
-        start_inline(shared, inline);
+        connection::warm_up(&writer)?;
+        let reader = connection::open_reading(settings, settings.busy_timeout)?;
+        let inline = connection::open_reading(settings, Duration::ZERO)?;
+        inline.pragma_update(None, "cache_size", INLINE_PAGES_KIB)?;
+        start_inline(shared, inline, Header::of(&writer));
         Ok(reader)
     })()
     .map_err(fail)?;
@@ -135,13 +135,8 @@ pub fn locked(path: &Path) -> Failure {
     Failure::new(Class::Locked, message)
 }
 
-/// Read something: opens the WAL and its index.
-fn warm_up(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-}
-
-fn start_inline<J: 'static>(shared: &Shared<J>, connection: Connection) {
-    let reader = InlineReader::new(Session::new(connection));
+fn start_inline<J: 'static>(shared: &Shared<J>, connection: Connection, header: Option<Header>) {
+    let reader = InlineReader::new(Session::new(connection), header);
     match reader.reason_off() {
         Some(reason) => *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason),
         None => *shared.inline.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader),

@@ -1,25 +1,38 @@
 //! The reader thread: reads that would have blocked their caller, pages and counts.
 use super::api::{Answer, Job, Outcome, Row, Scan};
+use super::connection;
 use super::failure::Failure;
 use super::inbox::{Batch, Call, Request, Took};
 use super::shared::{Shared, State};
 use super::statement::{Bind, Session, Verb};
 use super::switches::Place;
+use super::wal_index::{Header, Words};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// A read of more keys than this asks for them in key order.
-const SORTED_ABOVE: usize = 1000;
+const SORTED_ABOVE: usize = 100;
+/// A read of more keys than this is shared with a second thread.
+const SHARED_ABOVE: usize = 4000;
 
-pub fn start<J: Job>(shared: &Arc<Shared<J>>, session: Session) -> std::io::Result<JoinHandle<()>> {
-    let mut reader = Reader { shared: Arc::clone(shared), session };
+pub fn start<J: Job>(
+    shared: &Arc<Shared<J>>,
+    session: Session,
+    header: Option<Header>,
+) -> std::io::Result<JoinHandle<()>> {
+    let mut reader = Reader { shared: Arc::clone(shared), session, header, second: None, words: None };
     std::thread::Builder::new().name("asyncdictsqlite-reader".into()).spawn(move || reader.serve())
 }
 
 struct Reader<J: Job> {
     shared: Arc<Shared<J>>,
     session: Session,
+    header: Option<Header>,
+    /// For the other half of a long read; opened at first need.
+    second: Option<Session>,
+    /// The wal-index before the snapshot of `session` was taken.
+    words: Option<Words>,
 }
 
 impl<J: Job> Reader<J> {
@@ -39,6 +52,7 @@ impl<J: Job> Reader<J> {
     /// Answer these in one read transaction.
     fn answer_all(&mut self, requests: impl Iterator<Item = Request<J>>, done: &mut Vec<(J, Outcome)>) {
         let epoch = self.shared.epoch(); // before the snapshot is taken: what is found is at least of this epoch
+        self.words = self.header.map(Header::words);
         let begun = self.session.control(Verb::Begin);
         for request in requests {
             let answer = catch_unwind(AssertUnwindSafe(|| match &begun {
@@ -82,22 +96,78 @@ impl<J: Job> Reader<J> {
     }
 
     fn read(&mut self, job: &J, epoch: u64) -> rusqlite::Result<Answer> {
-        let mut values = vec![None; job.len()];
         let mut order: Vec<usize> = (0..job.len()).collect();
         if order.len() > SORTED_ABOVE {
             order.sort_by(|&a, &b| job.key(a).cmp(job.key(b)));
         }
-        let select = self.session.statement(Verb::Select, job.table())?;
-        for index in order {
-            values[index] = select.first(&[Bind::Text(job.key(index))], |row| row.bytes(0).to_vec())?;
+        let keys: Vec<&[u8]> = order.iter().map(|&index| job.key(index)).collect();
+        let mut values = vec![None; keys.len()];
+        let found = match self.begin_second(keys.len()) {
+            Some(mut second) => {
+                let found = select_by_two(&mut self.session, &mut second, job.table(), &keys);
+                let _ = second.control(Verb::Rollback);
+                self.second = Some(second);
+                found?
+            }
+            None => select(&mut self.session, job.table(), &keys)?,
+        };
+        for (index, value) in order.into_iter().zip(found) {
+            values[index] = value;
         }
         self.shared.counters.cold_thread.add(job.len() as u64);
         Ok(Answer::Values { values, epoch })
     }
 
+    /// Another session that sees just what this one sees, if so many keys are worth it and nobody commits meanwhile.
+    fn begin_second(&mut self, keys: usize) -> Option<Session> {
+        let (header, words) = (self.header?, self.words?);
+        if keys <= SHARED_ABOVE || std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+            return None;
+        }
+        let mut second = match self.second.take() {
+            Some(second) => second,
+            None => {
+                Session::new(connection::open_reading(&self.shared.settings, self.shared.settings.busy_timeout).ok()?)
+            }
+        };
+        let see = |session: &mut Session| session.statement(Verb::Version, "")?.first(&[], |_| ());
+        let begun = see(&mut self.session).is_ok() && second.control(Verb::Begin).is_ok() && see(&mut second).is_ok();
+        if begun && header.words() == words {
+            return Some(second);
+        }
+        if second.in_transaction() {
+            let _ = second.control(Verb::Rollback);
+        }
+        self.second = Some(second);
+        None
+    }
+
     fn failure(&self, error: &rusqlite::Error) -> Failure {
         self.session.failure(error, &self.shared.settings.path)
     }
+}
+
+type Values = Vec<Option<Vec<u8>>>;
+
+fn select(session: &mut Session, table: &str, keys: &[&[u8]]) -> rusqlite::Result<Values> {
+    let select = session.statement(Verb::Select, table)?;
+    keys.iter().map(|key| select.first(&[Bind::Text(key)], |row| row.bytes(0).to_vec())).collect()
+}
+
+/// Each session reads a half, at the same time.
+fn select_by_two(one: &mut Session, other: &mut Session, table: &str, keys: &[&[u8]]) -> rusqlite::Result<Values> {
+    let (low, high) = keys.split_at(keys.len() / 2);
+    std::thread::scope(|scope| {
+        let helper = std::thread::Builder::new().name("asyncdictsqlite-reader-2".into());
+        let helper = helper.spawn_scoped(scope, move || select(other, table, high));
+        let mut values = select(one, table, low)?;
+        let high = match helper {
+            Ok(helper) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => select(one, table, high), // no thread to be had
+        };
+        values.append(&mut high?);
+        Ok(values)
+    })
 }
 
 fn page(session: &mut Session, scan: &Scan) -> rusqlite::Result<Vec<Row>> {

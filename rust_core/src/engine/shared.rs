@@ -3,10 +3,10 @@ use super::api::{Notice, Outcome, Settings, Sink, Stats};
 use super::coherence::Coherence;
 use super::counters::Counters;
 use super::failure::Failure;
-use super::file_methods::Watch;
 use super::inbox::Inbox;
 use super::inline_reader::InlineReader;
 use super::switches::Injected;
+use super::vfs::Watch;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 

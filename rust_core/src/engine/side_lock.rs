@@ -1,7 +1,7 @@
 //! The queue of the writers of several processes: a record lock on byte 1 of the side file.
 //!
 //! The kernel keeps those who wait in line, which SQLite's own busy handler does not.
-#![allow(unsafe_code)]
+use super::os;
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -33,7 +33,7 @@ pub struct Turn<'a>(&'a QueueLock);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let _ = set_lock(self.0.fd, libc::F_UNLCK, libc::F_SETLK);
+        let _ = os::set_lock(self.0.fd, QUEUE_BYTE, libc::F_UNLCK, libc::F_SETLK);
     }
 }
 
@@ -46,7 +46,7 @@ impl QueueLock {
     pub fn take(&self, deadline: Instant) -> io::Result<Option<Turn<'_>>> {
         let mut state = lock(&self.helper.0);
         if *state == Helper::None {
-            match set_lock(self.fd, libc::F_WRLCK, libc::F_SETLK) {
+            match os::set_lock(self.fd, QUEUE_BYTE, libc::F_WRLCK, libc::F_SETLK) {
                 Ok(()) => return Ok(Some(Turn(self))),
                 Err(error) if !matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => return Err(error),
                 Err(_) if Instant::now() >= deadline => return Ok(None),
@@ -85,7 +85,7 @@ impl QueueLock {
 /// On the helper thread: wait in the kernel; a lock that comes too late is given back.
 fn wait_in_line(fd: RawFd, helper: &(Mutex<Helper>, Condvar)) {
     let came = loop {
-        match set_lock(fd, libc::F_WRLCK, libc::F_SETLKW) {
+        match os::set_lock(fd, QUEUE_BYTE, libc::F_WRLCK, libc::F_SETLKW) {
             // Cycles over two files are false alarms: the kernel sees processes, not threads.
             Err(error) if error.raw_os_error() == Some(libc::EDEADLK) => std::thread::sleep(FALSE_DEADLOCK_PAUSE),
             Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
@@ -97,7 +97,7 @@ fn wait_in_line(fd: RawFd, helper: &(Mutex<Helper>, Condvar)) {
         (Ok(()), Helper::Waiting { wanted: true }) => Helper::Granted,
         (Err(error), Helper::Waiting { wanted: true }) => Helper::Failed(error.raw_os_error().unwrap_or(libc::EIO)),
         (Ok(()), _) => {
-            let _ = set_lock(fd, libc::F_UNLCK, libc::F_SETLK);
+            let _ = os::set_lock(fd, QUEUE_BYTE, libc::F_UNLCK, libc::F_SETLK);
             Helper::None
         }
         (Err(_), _) => Helper::None,
@@ -108,17 +108,4 @@ fn wait_in_line(fd: RawFd, helper: &(Mutex<Helper>, Condvar)) {
 
 fn lock(state: &Mutex<Helper>) -> MutexGuard<'_, Helper> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn set_lock(fd: RawFd, kind: i32, command: i32) -> io::Result<()> {
-    // SAFETY: zero is a valid flock; fcntl reads it during the call.
-    let code = unsafe {
-        let mut request: libc::flock = std::mem::zeroed();
-        request.l_type = kind as libc::c_short;
-        request.l_whence = libc::SEEK_SET as libc::c_short;
-        request.l_start = QUEUE_BYTE;
-        request.l_len = 1;
-        libc::fcntl(fd, command, &raw const request)
-    };
-    if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -167,6 +167,8 @@ pub enum Verb {
     BeginImmediate,
     Commit,
     Rollback,
+    /// Reads the header of the file: takes the snapshot of a transaction.
+    Version,
     Select,
     SelectShort,
     Upsert,
@@ -203,6 +205,7 @@ impl Verb {
             Self::BeginImmediate => "BEGIN IMMEDIATE".into(),
             Self::Commit => "COMMIT".into(),
             Self::Rollback => "ROLLBACK".into(),
+            Self::Version => "PRAGMA schema_version".into(),
             Self::Select => format!("SELECT {value} FROM \"{table}\" WHERE {key} = ?1"),
             Self::SelectShort => format!(
                 "SELECT CASE WHEN octet_length(value) <= {LONGEST_INLINE} THEN value END FROM \"{table}\" WHERE key = ?1"

@@ -1,6 +1,7 @@
 //! One write transaction: our turn among the processes, BEGIN IMMEDIATE, what is to be done, COMMIT.
 use super::failure::{Class, Failure, is_busy, primary_code};
 use super::group::Trouble;
+use super::inline_reader;
 use super::opening::locked;
 use super::shared::Shared;
 use super::side_lock::{QueueLock, Turn};
@@ -100,6 +101,7 @@ impl<J: 'static> Transactions<J> {
     fn begin(&mut self, deadline: Instant) -> rusqlite::Result<u64> {
         let left = deadline.saturating_duration_since(Instant::now());
         self.session.connection().busy_timeout(left.min(Duration::from_millis(i32::MAX as u64)))?;
+        inline_reader::end(&self.shared); // it may be what keeps the WAL from being used again from its start
         self.session.control(Verb::BeginImmediate)?;
         Ok(if self.shared.settings.exclusive { 0 } else { self.shared.coherence.begin_write() })
     }

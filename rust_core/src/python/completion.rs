@@ -4,7 +4,7 @@
 //! is committed is in memory before anyone can look; the wake-ups are for sleepers only.
 use super::gil_cell::GilCell;
 use super::job::Finished;
-use crate::engine::wake::Waker;
+use crate::engine::os::Waker;
 use pyo3::prelude::*;
 use std::cell::RefCell;
 use std::collections::VecDeque;

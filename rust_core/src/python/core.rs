@@ -9,6 +9,7 @@ use super::job::Job;
 use super::key::{Key, OwnedKey};
 use super::reference::Ref;
 use super::sorted::Sorted;
+use super::turn::Turn;
 use super::value::{self, Kind};
 use crate::engine::{self, Failure};
 use std::sync::Arc;
@@ -76,6 +77,7 @@ pub struct Core {
     pub misses: u64,
     /// Cold reads that go to the thread at once, since the last inline one would have blocked.
     pub inline_pause: u32,
+    pub turn: Turn,
     /// Whether a hit must ask for the epoch.
     pub checked: bool,
     /// Whether a hit may be served without a further question: open, and no call waits that touches a key.

@@ -9,6 +9,7 @@ use super::gil_cell::GilCell;
 use super::job::{Change, Commit, Finished, Job};
 use super::key::OwnedKey;
 use super::reference::Ref;
+use super::turn::Turn;
 use super::{channel, errors, parse, stats};
 use crate::engine::{self, Lazy, Notice, Outcome, Settings, Sink, Synchronous};
 use pyo3::exceptions::PyValueError;
@@ -134,6 +135,7 @@ fn core(opening: &Bound<'_, PyAny>, id: u64) -> PyResult<Core> {
         hits: 0,
         misses: 0,
         inline_pause: 0,
+        turn: Turn::default(),
         checked: false,
         direct: false,
     })

@@ -36,6 +36,7 @@ mod sorted;
 mod stats;
 mod store;
 pub mod test_hooks;
+mod turn;
 mod value;
 
 use pyo3::prelude::*;

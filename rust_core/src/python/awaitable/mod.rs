@@ -177,8 +177,8 @@ impl Content for Awaitable {
 
 // ---- loops ---------------------------------------------------------------------------------------------------------
 
-/// None where none runs.
-fn running_loop(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+/// The loop that runs in this thread.
+pub fn running_loop(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let get = GET.import(py, "asyncio.events", "_get_running_loop").ok()?;
     get.call0().ok().filter(|found| !found.is_none())

@@ -1,0 +1,230 @@
+//! What we change in SQLite's unix VFS.
+//!
+//! Our own copy of the methods of the writer's open files counts syncs, and notes the moment before the write lock is given
+//! up. And `pread` is replaced by `preadv2(RWF_NOWAIT)`, per thread and on demand: reads that never wait for a disk.
+#![allow(unsafe_code)]
+use super::coherence::Coherence;
+use super::wal_index::main_file;
+use rusqlite::{Connection, ffi};
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// What the writer's files told.
+#[derive(Default)]
+pub struct Watch {
+    pub syncs: AtomicU64,
+    /// A sync failed: what it should have made durable is unknown from then on.
+    pub sync_failed: AtomicBool,
+    /// Test switch: let the next sync fail.
+    pub fail_sync: AtomicBool,
+    /// Told before the write lock goes; None where no other process can be there.
+    pub coherence: Option<Arc<Coherence>>,
+}
+
+#[repr(C)] // `methods` first: a file's method pointer is the pointer to this
+struct Table {
+    methods: ffi::sqlite3_io_methods,
+    original: *const ffi::sqlite3_io_methods,
+    watch: Arc<Watch>,
+}
+
+/// The watched files of one connection. Must outlive it.
+pub struct Watched(Vec<*mut Table>);
+
+// SAFETY: the tables are written by nobody; they move with their connection.
+unsafe impl Send for Watched {}
+
+impl Watched {
+    /// Watch the database file and the WAL of this connection, which has both open.
+    pub fn new(connection: &Connection, watch: &Arc<Watch>) -> Self {
+        let which = [ffi::SQLITE_FCNTL_FILE_POINTER, ffi::SQLITE_FCNTL_JOURNAL_POINTER];
+        let files = which.into_iter().filter_map(|which| main_file(connection, which));
+        Self(files.map(|file| replace_methods(file, watch)).collect())
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        for &table in &self.0 {
+            // SAFETY: made by `replace_methods`; the connection is closed, so no file points to it any more.
+            drop(unsafe { Box::from_raw(table) });
+        }
+    }
+}
+
+fn replace_methods(file: *mut ffi::sqlite3_file, watch: &Arc<Watch>) -> *mut Table {
+    // SAFETY: `file` is open, so its methods are there, for ever (they are static in os_unix.c); a struct of function
+    // pointers is copied, and the copy lives until the connection is closed (contract of `Watched`).
+    unsafe {
+        let original = (*file).pMethods;
+        let mut methods = std::ptr::read(original);
+        methods.xSync = Some(sync);
+        if methods.iVersion >= 2 {
+            methods.xShmLock = Some(shm_lock);
+        }
+        let table = Box::into_raw(Box::new(Table { methods, original, watch: Arc::clone(watch) }));
+        (*file).pMethods = table.cast();
+        table
+    }
+}
+
+/// # Safety
+/// The file was given methods by `replace_methods`.
+unsafe fn table<'a>(file: *mut ffi::sqlite3_file) -> &'a Table {
+    // SAFETY: the methods are the first field of a `Table`.
+    unsafe { &*(*file).pMethods.cast() }
+}
+
+unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
+    // SAFETY: only files with our methods come here; forwards to the method that was replaced.
+    unsafe {
+        let table = table(file);
+        table.watch.syncs.fetch_add(1, Ordering::Relaxed);
+        let code = match (*table.original).xSync {
+            Some(original) if !table.watch.fail_sync.swap(false, Ordering::Relaxed) => original(file, flags),
+            _ => ffi::SQLITE_IOERR_FSYNC,
+        };
+        if code != ffi::SQLITE_OK {
+            table.watch.sync_failed.store(true, Ordering::Relaxed);
+        }
+        code
+    }
+}
+
+const WRITE_LOCK: c_int = 0; // WAL_WRITE_LOCK
+
+unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, offset: c_int, n: c_int, flags: c_int) -> c_int {
+    // SAFETY: as `sync`.
+    unsafe {
+        let table = table(file);
+        let giving_up = flags == ffi::SQLITE_SHM_UNLOCK | ffi::SQLITE_SHM_EXCLUSIVE;
+        if offset == WRITE_LOCK
+            && giving_up
+            && let Some(coherence) = &table.watch.coherence
+        {
+            coherence.end_write();
+        }
+        match (*table.original).xShmLock {
+            Some(original) => original(file, offset, n, flags),
+            None => ffi::SQLITE_IOERR_SHMLOCK,
+        }
+    }
+}
+
+// ---- reads without waiting -------------------------------------------------------------------------------------------
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Nothing had to be waited for.
+    None,
+    /// A page is not in memory (or a read came back short): the attempt failed.
+    Would,
+    /// The system cannot tell for this file (errno): it was read as usual.
+    Unsupported(i32),
+}
+
+/// Whether SQLite was built so that its `pread` can be replaced (`USE_PREAD`).
+pub fn hookable() -> bool {
+    static HOOKABLE: OnceLock<bool> = OnceLock::new();
+    *HOOKABLE.get_or_init(|| {
+        // SAFETY: the default VFS lives for ever; asking changes nothing.
+        unsafe {
+            let vfs = ffi::sqlite3_vfs_find(std::ptr::null());
+            !vfs.is_null() && (*vfs).xGetSystemCall.is_some_and(|get| get(vfs, c"pread".as_ptr()).is_some())
+        }
+    })
+}
+
+#[cfg(target_os = "linux")]
+pub use linux::{attempt, install};
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::Wait;
+    use rusqlite::ffi;
+    use std::cell::Cell;
+    use std::ffi::{c_int, c_void};
+    use std::sync::OnceLock;
+
+    #[derive(Clone, Copy)]
+    enum Mode {
+        Blocking,
+        NoWait(Wait),
+    }
+
+    thread_local!(static MODE: Cell<Mode> = const { Cell::new(Mode::Blocking) });
+
+    unsafe extern "C" fn pread(fd: c_int, buffer: *mut c_void, size: usize, offset: i64) -> isize {
+        // SAFETY: forwards what SQLite passes to the system call it asked for.
+        unsafe {
+            if matches!(MODE.get(), Mode::Blocking) {
+                return libc::pread64(fd, buffer, size, offset);
+            }
+            let slice = libc::iovec { iov_base: buffer, iov_len: size };
+            // By number: glibc has the wrapper only since 2.26, and manylinux2014 is older.
+            let got = libc::syscall(libc::SYS_preadv2, fd, &raw const slice, 1, offset, 0, libc::RWF_NOWAIT) as isize;
+            if got == size as isize {
+                return got;
+            }
+            let errno = *libc::__errno_location();
+            if got < 0 && [libc::EOPNOTSUPP, libc::ENOSYS, libc::EPERM].contains(&errno) {
+                MODE.set(Mode::NoWait(Wait::Unsupported(errno)));
+                return libc::pread64(fd, buffer, size, offset);
+            }
+            // EAGAIN, but also a short or empty read (Linux 5.9 gave 0 before the end): the reader thread will tell.
+            MODE.set(Mode::NoWait(Wait::Would));
+            *libc::__errno_location() = libc::EAGAIN;
+            -1
+        }
+    }
+
+    /// Put the hook into SQLite's unix VFSes, once per process; tells whether it is there.
+    pub fn install() -> bool {
+        static INSTALLED: OnceLock<bool> = OnceLock::new();
+        *INSTALLED.get_or_init(|| {
+            if !super::hookable() {
+                return false;
+            }
+            // SAFETY: the default VFS lives for ever; `pread` has the signature of the call it replaces.
+            unsafe {
+                let vfs = ffi::sqlite3_vfs_find(std::ptr::null());
+                let Some(set) = (*vfs).xSetSystemCall else { return false };
+                let hook: unsafe extern "C" fn(c_int, *mut c_void, usize, i64) -> isize = pread;
+                let hook = std::mem::transmute::<*const (), unsafe extern "C" fn()>(hook as *const ());
+                set(vfs, c"pread".as_ptr(), Some(hook)) == ffi::SQLITE_OK
+            }
+        })
+    }
+
+    /// Back to blocking reads, also when `read` panics.
+    struct Back;
+
+    impl Drop for Back {
+        fn drop(&mut self) {
+            MODE.set(Mode::Blocking);
+        }
+    }
+
+    /// Run `read` without waiting for a disk; tells also whether it would have had to.
+    pub fn attempt<T>(read: impl FnOnce() -> T) -> (T, Wait) {
+        MODE.set(Mode::NoWait(Wait::None));
+        let _back = Back;
+        let result = read();
+        match MODE.get() {
+            Mode::NoWait(wait) => (result, wait),
+            Mode::Blocking => (result, Wait::None),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn install() -> bool {
+    false
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn attempt<T>(read: impl FnOnce() -> T) -> (T, Wait) {
+    (read(), Wait::None)
+}
