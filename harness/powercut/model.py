@@ -54,11 +54,13 @@ class History:
 
     def __init__(self, calls: Sequence[Call]) -> None:
         self.calls = calls
+        self.operations: List[int] = []  # of each call: how many keys it writes; to delete an absent one writes nothing
         self._versions: Dict[str, List[Tuple[int, Optional[bytes]]]] = {}  # by key, oldest first
         self._after: Dict[int, List[int]] = {0: [0]}  # by digest: how many calls
         rows: Dict[str, bytes] = {}
         digest = 0
         for number, call in enumerate(calls):
+            self.operations.append(sum(value is not None or key in rows for key, value in call.items.items()))
             for key, value in call.items.items():
                 digest ^= _digest(key, rows.pop(key, None)) ^ _digest(key, value)
                 if value is not None:
@@ -134,7 +136,7 @@ def _broken(history: History, progress: Progress, promise: Promise, verdict: Ver
         broken.append(f"acknowledged calls are lost: {lost[:5]}")
     if promise.flushed and any(number < progress.flushed for number in lost):
         broken.append(f"calls before flush {progress.flushed} are lost: {lost[:5]}")
-    operations = sum(len(history.calls[number].items) for number in lost)
+    operations = sum(history.operations[number] for number in lost)
     if promise.unsaved is not None and operations > promise.unsaved:
         broken.append(f"{operations} acknowledged operations are lost, {promise.unsaved} may be")
     return broken
