@@ -10,7 +10,8 @@ use super::job::Commit;
 use super::key::{Key, OwnedKey};
 use super::reference::{NewList, Object, Ref, all_items, all_pairs, sequence_len};
 use super::store::View;
-use super::{awaitable, completion, lazy};
+use super::value::Kind;
+use super::{awaitable, completion, lazy, plain_pickle};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -30,19 +31,28 @@ fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
         return None;
     }
     let epoch = core.epoch();
+    let (mut index, mut encoded) = (0, Vec::new());
     let is_there = all_items(keys, |&key| {
         let Some(entry) = Key::of(key).and_then(|key| core.cache.find(view.table, &key)) else { return false };
-        let Some(object) = &entry.kept.object else { return false };
         if core.checked && entry.state == State::Saved && entry.epoch != epoch {
             return false;
         }
         entry.visit();
-        list.push(object.clone())
+        let object = entry.kept.object.as_ref().or_else(|| {
+            encoded.push(index);
+            entry.kept.encoded.as_ref().filter(|_| view.kind == Kind::Pickle)
+        });
+        index += 1;
+        object.is_some_and(|object| list.push(object.clone()))
     });
     if !is_there {
         return None;
     }
-    core.hits += count as u64;
+    for index in encoded {
+        let object = plain_pickle::loads(py, &list.get(index)?)?; // may run Python code: `core` is not used any more
+        list.replace(index, object);
+    }
+    this.get().view(py)?.engine().core(py).hits += count as u64;
     list.finish()
 }
 
@@ -84,7 +94,7 @@ fn item(view: &View, key: Object<'_, '_>, value: Object<'_, '_>) -> Option<Item>
     let key = OwnedKey::ascii(&Key::of(key)?)?;
     let encoded = encode_atom(value, view.kind)?;
     let size_bytes = encoded.bytes().len();
-    let kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes };
+    let kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes, plain: false };
     (size_bytes <= view.max_value_bytes).then_some(Item { key, kept, encoded })
 }
 

@@ -27,6 +27,8 @@ pub struct Kept {
     pub object: Option<Ref>,
     pub encoded: Option<Ref>,
     pub size_bytes: usize, // encoded
+    /// A pickle that is known to name nothing: it takes no further look before it is loaded.
+    pub plain: bool,
 }
 
 pub struct Entry {

@@ -12,7 +12,7 @@ use super::key::{Key, OwnedKey};
 use super::reference::{Object, Ref};
 use super::store::{Store, View};
 use super::value::{self, Kind};
-use super::{awaitable, completion, lazy, memory};
+use super::{awaitable, completion, lazy, memory, plain_pickle};
 use crate::engine;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -35,9 +35,32 @@ fn hit(this: This<'_, '_>, key: Object<'_, '_>) -> Option<Ref> {
         return None;
     }
     let entry = core.find(view.table, &key)?;
-    let object = entry.kept.object.as_ref()?;
     entry.visit();
+    let Some(object) = &entry.kept.object else {
+        let (encoded, plain) = (entry.kept.encoded.clone()?, entry.kept.plain);
+        if view.kind == Kind::Pickle && plain {
+            core.hits += 1;
+            return plain_pickle::loads_known(py, &encoded);
+        }
+        return load(this, &key, &encoded);
+    };
     let object = object.clone();
+    core.hits += 1;
+    Some(object)
+}
+
+/// The value of a hit that memory keeps encoded, where that takes no codec; next time without a look at its opcodes.
+#[cold]
+fn load(this: This<'_, '_>, key: &Key<'_>, encoded: &Ref) -> Option<Ref> {
+    let py = this.py();
+    let view = this.get().view(py).filter(|view| view.kind == Kind::Pickle)?;
+    let table = view.table;
+    let object = plain_pickle::loads(py, encoded)?; // may run Python code: look again
+    let view = this.get().view(py).filter(|view| view.table == table)?;
+    let core = view.engine().core(py);
+    if let Some(entry) = core.cache.find_mut(table, key) {
+        entry.kept.plain = entry.kept.encoded.as_ref().is_some_and(|kept| kept.as_ptr() == encoded.as_ptr());
+    }
     core.hits += 1;
     Some(object)
 }
@@ -66,8 +89,31 @@ fn put_at_once(this: This<'_, '_>, arguments: Arguments<'_, '_>) -> bool {
     let (Some(view), Some(key)) = (this.get().view(py), Key::of(key)) else { return false };
     let core = view.engine().core(py);
     match core.mode {
-        Mode::Memory if core.direct => replace(core, view, &key, value),
-        Mode::Lazy if lazy::takes_puts(core) => put_lazily(py, view, &key, value),
+        Mode::Memory if core.direct => {
+            let there = view.kind == Kind::Pickle && core.cache.find(view.table, &key).is_some();
+            replace(core, view, &key, value) || (there && put_plain(this, &key, value))
+        }
+        Mode::Lazy if lazy::takes_puts(core) => {
+            let is_pickle = view.kind == Kind::Pickle;
+            put_lazily(py, view, &key, value) || (is_pickle && put_plain(this, &key, value))
+        }
+        _ => false,
+    }
+}
+
+/// The same for a plain container, which memory keeps encoded.
+#[inline(never)]
+fn put_plain(this: This<'_, '_>, key: &Key<'_>, value: Object<'_, '_>) -> bool {
+    let py = this.py();
+    let Some(encoded) = plain_pickle::dumps(value) else { return false };
+    // That may have run Python code: look again.
+    let Some(view) = this.get().view(py) else { return false };
+    let (core, size_bytes) = (view.engine().core(py), encoded.bytes().len());
+    let mut kept = Kept { object: None, encoded: Some(encoded.clone()), size_bytes, plain: false };
+    match core.mode {
+        _ if size_bytes > view.max_value_bytes => false,
+        Mode::Memory if core.direct => core.cache.replace_in_place(view.table, key, &mut kept),
+        Mode::Lazy if lazy::takes_puts(core) => queue(py, view, key, kept, encoded),
         _ => false,
     }
 }
@@ -78,7 +124,7 @@ fn replace(core: &mut Core, view: &View, key: &Key<'_>, value: Object<'_, '_>) -
     let Some(size_bytes) = value::encoded_size(value, view.kind).filter(|size| *size <= view.max_value_bytes) else {
         return false;
     };
-    let mut kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes };
+    let mut kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes, plain: false };
     core.cache.replace_in_place(view.table, key, &mut kept)
     // `kept` is dropped with nothing borrowed any more
 }
@@ -88,14 +134,18 @@ fn replace(core: &mut Core, view: &View, key: &Key<'_>, value: Object<'_, '_>) -
 fn put_lazily(py: Python<'_>, view: &View, key: &Key<'_>, value: Object<'_, '_>) -> bool {
     let Some(encoded) = encode_atom(value, view.kind) else { return false };
     let size_bytes = encoded.bytes().len();
+    // The object is enough: the encoder gives these same bytes again.
+    let kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes, plain: false };
+    size_bytes <= view.max_value_bytes && queue(py, view, key, kept, encoded)
+}
+
+#[inline(always)]
+fn queue(py: Python<'_>, view: &View, key: &Key<'_>, kept: Kept, encoded: Ref) -> bool {
     let Some(key) = OwnedKey::ascii(key) else { return false };
-    if size_bytes > view.max_value_bytes || lazy::might_fill(view.engine().core(py), 1, key.bytes().len() + size_bytes)
-    {
+    if lazy::might_fill(view.engine().core(py), 1, key.bytes().len() + kept.size_bytes) {
         return false;
     }
-    // The object is enough: the encoder gives these same bytes again.
     let engine = view.engine_object(py);
-    let kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes };
     drop(lazy::put(&engine, view.table, key, kept, encoded));
     engine.get().sweep(py);
     true
@@ -226,7 +276,8 @@ pub fn done(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 fn encode(py: Python<'_>, kind: Kind, codec: &Ref, most: usize, value: &Ref) -> PyResult<(Option<Ref>, Ref)> {
     let given = value.bind(py);
     let object = value::may_stay(given, kind).then(|| value.clone());
-    if let Some(encoded) = encode_atom(given, kind).filter(|encoded| encoded.bytes().len() <= most) {
+    let plain = || if kind == Kind::Pickle { plain_pickle::dumps(given) } else { None };
+    if let Some(encoded) = encode_atom(given, kind).or_else(plain).filter(|encoded| encoded.bytes().len() <= most) {
         return Ok((object, encoded));
     }
     let encoded = codec.bind(py).call_method1("encode", (value.bind(py),))?;

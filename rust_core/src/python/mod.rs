@@ -28,6 +28,7 @@ mod lazy;
 mod memory;
 mod methods;
 mod parse;
+mod plain_pickle;
 mod read;
 mod reference;
 mod result;

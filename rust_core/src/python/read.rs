@@ -5,8 +5,8 @@ use super::engine::Engine;
 use super::job::{Asker, Job, Read, Work, complete};
 use super::key::OwnedKey;
 use super::reference::Ref;
-use super::turn;
 use super::value::{self, Kind};
+use super::{plain_pickle, turn};
 use crate::engine::Now;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -177,12 +177,12 @@ pub fn kept(kind: Kind, object: Option<Ref>, encoded: Ref) -> Kept {
     let content = encoded.bytes();
     let size_bytes = content.len();
     if kind == Kind::Bytes {
-        return Kept { object: Some(encoded), encoded: None, size_bytes };
+        return Kept { object: Some(encoded), encoded: None, size_bytes, plain: false };
     }
     // The object alone will do where it can be encoded again without its codec.
     let again = object.as_ref().filter(|_| kind == Kind::Pickle).and_then(value::pickle);
     let is_enough = again.is_some_and(|again| again.bytes() == content);
-    Kept { object, encoded: (!is_enough).then_some(encoded), size_bytes }
+    Kept { object, encoded: (!is_enough).then_some(encoded), size_bytes, plain: false }
 }
 
 pub fn ask_reader(engine: &Bound<'_, Engine>, table: u32, keys: Vec<OwnedKey>, asker: Asker, awaitable: Ref) {
@@ -224,6 +224,12 @@ pub fn decode(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Re
     let kind = engine.get().core(py).tables[table as usize].kind();
     if kind == Kind::Bytes {
         return Ok(encoded);
+    }
+    if kind == Kind::Pickle
+        && let Some(object) = plain_pickle::loads(py, &encoded)
+        && !value::may_stay(object.bind(py), kind)
+    {
+        return Ok(object);
     }
     let decoded = codec.bind(py).call_method1("decode", (encoded.bind(py),));
     let object: Ref = decoded.map_err(|error| with_key(engine, table, key, error))?.into();

@@ -404,6 +404,25 @@ impl NewList {
         room
     }
 
+    /// One of those that were pushed.
+    pub fn get(&self, index: usize) -> Option<Ref> {
+        // SAFETY: filled up to there.
+        (index < self.filled).then(|| unsafe { (*self.item(index)).clone() })
+    }
+
+    /// Put another one in its place; returns what was there.
+    pub fn replace(&mut self, index: usize, item: Ref) -> Option<Ref> {
+        // SAFETY: filled up to there; nobody else sees the list.
+        (index < self.filled).then(|| unsafe { ptr::replace(self.item(index), item) })
+    }
+
+    /// # Safety
+    /// `index` is below `filled`: a `Ref` is a transparent non-null pointer.
+    unsafe fn item(&self, index: usize) -> *mut Ref {
+        // SAFETY: as stated.
+        unsafe { (*self.list.as_ptr().cast::<ffi::PyListObject>()).ob_item.add(index).cast() }
+    }
+
     pub fn finish(self) -> Option<Ref> {
         (self.filled == self.len).then_some(self.list)
     }

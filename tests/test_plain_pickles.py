@@ -1,0 +1,138 @@
+"""The rust backend loads and dumps plain pickles without the codec: it must give what the codec gives."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import pytest
+
+from asyncdictsqlite import AsyncDictSQLite
+from asyncdictsqlite.codec import make_codec
+
+SEED = 20261127
+CODEC = make_codec("pickle")
+
+WRITE = """
+import pickle, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.executemany("INSERT INTO main(key, value) VALUES (?, ?)", pickle.load(sys.stdin.buffer).items())
+connection.commit()
+connection.close()
+"""
+READ = """
+import pickle, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+pickle.dump(dict(connection.execute("SELECT key, value FROM main")), sys.stdout.buffer)
+"""
+
+
+def in_a_child(script: str, path: Path, given: bytes = b"") -> bytes:
+    done = subprocess.run([sys.executable, "-c", script, str(path)], input=given, check=True, capture_output=True)
+    return done.stdout
+
+
+def atom(chance: random.Random) -> Any:
+    return chance.choice(
+        [None, True, False, chance.randrange(-(2**70), 2**70), chance.randrange(300), chance.random(), "é\ud800", "key"]
+        + [b"x" * chance.randrange(300), "long" * chance.randrange(100)]
+    )
+
+
+def tree(chance: random.Random, depth: int = 4) -> Any:
+    kind = chance.choice(["atom", "list", "tuple", "dict", "shared", "set", "frozenset", "bytearray"])
+    if depth == 0 or kind == "atom":
+        return atom(chance)
+    items = [tree(chance, depth - 1) for _ in range(chance.randrange(5))]
+    if kind == "dict":
+        return {str(number) if chance.random() < 0.8 else number: item for number, item in enumerate(items)}
+    if kind == "shared":
+        return [items, items, tuple(items), (items,)]
+    if kind in ("set", "frozenset"):
+        return (set if kind == "set" else frozenset)(map(repr, items))
+    return bytearray(7) if kind == "bytearray" else (list if kind == "list" else tuple)(items)
+
+
+def damaged(chance: random.Random, data: bytes) -> bytes:
+    for _ in range(chance.randrange(3)):
+        at = chance.randrange(len(data) or 1)
+        change = chance.randrange(4)
+        if change == 0:
+            data = data[:at] + bytes([chance.randrange(256)]) + data[at + 1 :]
+        elif change == 1:
+            data = data[:at] + data[at + 1 :]
+        elif change == 2:
+            data = data[:at]
+        else:
+            data = data[:at] + bytes([chance.choice(b"(aesu\x90)]}\x8f\x94h\x00\x85\x86\x87\x91t012Nj.")]) + data[at:]
+    return data
+
+
+def outcome(call: Any, *arguments: Any) -> Tuple[str, str]:
+    try:
+        value = call(*arguments)
+    except Exception as error:
+        return type(error).__name__, ""
+    return type(value).__name__, ascii(value)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    found = tmp_path / "store.db"
+    with AsyncDictSQLite(found, backend="rust", persist_mode="writethrough", storage_mode="pickle") as store:
+        store["made"] = True
+    return found
+
+
+def with_streams(path: Path, streams: List[bytes]) -> Dict[str, bytes]:
+    rows = {f"stream-{number}": data for number, data in enumerate(streams)}
+    in_a_child(WRITE, path, pickle.dumps(rows))
+    return rows
+
+
+def test_damaged_streams_end_as_the_codec_ends(path: Path) -> None:
+    chance = random.Random(SEED)
+    protocols = [pickle.dumps(tree(chance), chance.choice([2, 3, 4, 5, 5, 5])) for _ in range(3000)]
+    rows = with_streams(path, [damaged(chance, data) for data in protocols])
+    expected = {key: outcome(CODEC.decode, data) for key, data in rows.items()}
+    assert len({kind for kind, _ in expected.values()}) > 8
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        for _ in ("cold", "hit"):
+            assert {key: outcome(store.get, key) for key in rows} == expected
+
+
+def test_a_key_of_tuples_that_share_tuples_is_not_hashed(path: Path) -> None:
+    shared: Any = (1,)
+    for _ in range(60):
+        shared = (shared, shared)
+    stream = b"\x80\x05}" + pickle.dumps(shared, 5)[2:-1] + b"K\x01s."
+    rows = with_streams(path, [stream])
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        assert outcome(store.get, "stream-0") == outcome(CODEC.decode, rows["stream-0"])
+
+
+def test_what_is_stored_is_what_the_codec_gives(path: Path) -> None:
+    chance = random.Random(SEED)
+    values = {f"value-{number}": tree(chance) for number in range(1000)}
+    itself: Dict[str, Any] = {"keys": {(1, 2): 3, frozenset("a"): 4}}
+    itself["again"] = itself
+    values["contains itself"] = itself
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        for key, value in values.items():
+            store[key] = value
+    stored = pickle.loads(in_a_child(READ, path))
+    assert {key: stored[key] for key in values} == {key: CODEC.encode(value) for key, value in values.items()}
+
+
+def test_each_hit_of_a_container_is_a_value_of_its_own(path: Path) -> None:
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        store["key"] = {"list": [1]}
+        store["key"]["list"].append(2)
+        store.batch_get(["key"])[0]["list"].append(2)
+        assert store["key"] == {"list": [1]}
+        assert store.batch_get(["key", "made", "key"]) == [{"list": [1]}, True, {"list": [1]}]
+
