@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asyncdictsqlite import AsyncDictSQLite, SchemaMismatchError
-from tests.stores import child, every_backend, in_a_loop, on_the_python_core, outcome
+from tests.stores import child, every_backend, in_a_loop, outcome
 
 pytestmark = [pytest.mark.timeout(20), pytest.mark.filterwarnings("ignore::asyncdictsqlite.WalResetWarning")]
 
@@ -61,7 +61,7 @@ async def test_a_write_that_a_failed_flush_refuses_was_not_applied(backend: str,
         await outcome(db.aflush())  # may tell of the failure
 
 
-@on_the_python_core
+@every_backend
 @in_a_loop
 async def test_a_table_that_another_process_dropped_holds_up_no_flush(backend: str, tmp_path: Path) -> None:
     path = tmp_path / "a.db"
@@ -78,7 +78,7 @@ async def test_a_table_that_another_process_dropped_holds_up_no_flush(backend: s
         assert await db.aget("k") == 2
 
 
-@on_the_python_core
+@every_backend
 @in_a_loop
 async def test_a_write_to_a_table_found_to_be_dropped_is_refused(backend: str, tmp_path: Path) -> None:
     path = tmp_path / "a.db"

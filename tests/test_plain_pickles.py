@@ -37,10 +37,9 @@ def in_a_child(script: str, path: Path, given: bytes = b"") -> bytes:
 
 
 def atom(chance: random.Random) -> Any:
-    return chance.choice(
-        [None, True, False, chance.randrange(-(2**70), 2**70), chance.randrange(300), chance.random(), "é\ud800", "key"]
-        + [b"x" * chance.randrange(300), "long" * chance.randrange(100)]
-    )
+    numbers = (chance.randrange(-(2**70), 2**70), chance.randrange(300), chance.random())
+    texts = ("é\ud800", "key", "long" * chance.randrange(100), b"x" * chance.randrange(300))
+    return chance.choice((None, True, False, *numbers, *texts))
 
 
 def tree(chance: random.Random, depth: int = 4) -> Any:

@@ -31,6 +31,8 @@ pub trait Sink<J>: Send + Sync + 'static {
 pub enum Notice {
     /// A lazy flush did not apply and nobody waited for it; everything is kept and tried again.
     FlushFailed(Failure),
+    /// Another process dropped these tables; a lazy flush left out what was to go there.
+    Dropped(Vec<String>),
     /// The engine has stopped: what it had committed last is unknown. Comes before the failures of the jobs.
     Stopped(Failure),
 }

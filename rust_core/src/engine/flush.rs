@@ -17,7 +17,10 @@ impl<J: Job> Writer<J> {
         let calls: Vec<&J> = jobs.iter().collect();
         let result = self.transactions.run(Instant::now(), |session| group::apply_blindly(session, &path, &calls));
         match result {
-            Ok(((), epoch)) => {
+            Ok((dropped, epoch)) => {
+                if !dropped.is_empty() {
+                    self.shared.sink.notice(Notice::Dropped(dropped));
+                }
                 let changes = self.forget_unsaved(jobs);
                 self.load /= 2;
                 self.count_commit(changes);

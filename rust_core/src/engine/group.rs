@@ -34,10 +34,28 @@ pub fn apply<J: Job>(session: &mut Session, path: &Path, calls: &[&J]) -> Result
 }
 
 /// Apply the changes of the lazy queue: nobody asks what they met, so only the last one of each key counts.
-pub fn apply_blindly<J: Job>(session: &mut Session, path: &Path, calls: &[&J]) -> Result<(), Trouble> {
+/// Returns the tables that are not there (another process dropped them): what was to go there is left out.
+pub fn apply_blindly<J: Job>(session: &mut Session, path: &Path, calls: &[&J]) -> Result<Vec<String>, Trouble> {
     let mut steps = steps_of(calls);
     skip_cleared(&mut steps);
-    run(session, path, &steps, &ordered(&steps, |_, _| true), |_, _| {})
+    let dropped = missing_tables(session, &steps).map_err(Trouble::OfAll)?;
+    steps.retain(|step| !dropped.iter().any(|table| table == step.change.table));
+    run(session, path, &steps, &ordered(&steps, |_, _| true), |_, _| {})?;
+    Ok(dropped)
+}
+
+fn missing_tables(session: &Session, steps: &[Step<'_>]) -> rusqlite::Result<Vec<String>> {
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for table in steps.iter().map(|step| step.change.table) {
+        if !there.contains(&table) && !missing.iter().any(|name| name == table) {
+            if schema::is_there(session.connection(), table)? {
+                there.push(table);
+            } else {
+                missing.push(table.to_owned());
+            }
+        }
+    }
+    Ok(missing)
 }
 
 fn steps_of<'a, J: Job>(calls: &[&'a J]) -> Vec<Step<'a>> {

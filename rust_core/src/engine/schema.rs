@@ -193,6 +193,11 @@ pub fn drop_table(connection: &Connection, table: &str) -> rusqlite::Result<Opti
     Ok(there)
 }
 
+pub fn is_there(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    connection.query_row(sql, [table], |row| Ok(row.get::<_, i64>(0)? > 0))
+}
+
 fn mode_of(connection: &Connection, table: &str) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT storage_mode FROM adsq_meta WHERE table_name = ?1";
     connection.query_row(sql, [table], |row| row.get(0)).optional()

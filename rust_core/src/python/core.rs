@@ -78,6 +78,8 @@ pub struct Core {
     /// Cold reads that go to the thread at once, since the last inline one would have blocked.
     pub inline_pause: u32,
     pub turn: Turn,
+    /// Whether another process has dropped tables: each write asks from then on.
+    pub misses_tables: bool,
     /// Whether a hit must ask for the epoch.
     pub checked: bool,
     /// Whether a hit may be served without a further question: open, and no call waits that touches a key.

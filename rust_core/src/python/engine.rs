@@ -135,6 +135,7 @@ fn core(opening: &Bound<'_, PyAny>, id: u64) -> PyResult<Core> {
         hits: 0,
         misses: 0,
         inline_pause: 0,
+        misses_tables: false,
         turn: Turn::default(),
         checked: false,
         direct: false,

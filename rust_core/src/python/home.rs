@@ -37,6 +37,17 @@ pub fn notice(py: Python<'_>, engine: u64, notice: Notice) {
             core.last_error = Some(failure.message.clone());
             core.flush_failure = Some(failure);
         }
+        Notice::Dropped(names) => {
+            for name in names {
+                let table = core.table(&name);
+                core.cache.remove_table(table);
+                core.flights.publish_table(table);
+                let table = &mut core.tables[table as usize];
+                (table.storage_mode, table.mask) = (None, 0);
+            }
+            core.misses_tables = true;
+            engine.get().sweep(py);
+        }
         Notice::Stopped(failure) => {
             core.last_error = Some(failure.message.clone());
             core.phase = Phase::Stopped;

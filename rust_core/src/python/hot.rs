@@ -258,6 +258,7 @@ fn put_change<'py>(engine: &Bound<'py, Engine>, change: Change) -> PyResult<Boun
         && core.direct
         && !core.options.readonly
         && core.flush_failure.is_none()
+        && !core.misses_tables
         && !lazy::might_fill(core, 1, change.size_bytes())
     {
         let change = lazy::remember(core, change);

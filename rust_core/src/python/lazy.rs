@@ -42,6 +42,15 @@ pub fn commit(engine: &Bound<'_, Engine>, commit: Commit, awaitable: Ref) {
         }
         return;
     }
+    if core.misses_tables
+        && let Some(change) = commit.changes.iter().find(|change| {
+            core.tables[change.table as usize].storage_mode.is_none() // no flush could save it
+        })
+    {
+        let what = format!("table {:?} is not in the file (dropped?); nothing was applied", change.table_name);
+        let (py, message) = (engine.py(), format!("{}: {what}", core.path));
+        return complete(py, &awaitable, Err(errors::named(py, "SchemaMismatchError", &message)));
+    }
     let homes = Homes::default();
     let is_cold = !cold_keys(core, &commit.changes, &homes, commit.wants_old).is_empty();
     let call = Call::Commit(commit);
@@ -281,6 +290,7 @@ pub fn takes_puts(core: &Core) -> bool {
         && core.direct
         && !core.options.readonly
         && core.flush_failure.is_none()
+        && !core.misses_tables
         && core.engine.as_ref().is_some_and(|file| !file.refuses())
 }
 
