@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from asyncdictsqlite import AsyncDictSQLite
 from tests.stores import child, in_a_loop
 
@@ -44,7 +45,7 @@ async def opened(folder: Path, **options: Any) -> AsyncDictSQLite[Any]:
     return db
 
 
-async def gathered(db: AsyncDictSQLite[Any]) -> "set[bytes]":
+async def gathered(db: AsyncDictSQLite[Any]) -> set[bytes]:
     return set(await asyncio.gather(*[db.aget(f"k{i}") for i in range(10)]))
 
 

@@ -6,23 +6,28 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import click
 
-from harness.cli.choice import chosen, installed
+from harness.cli import case
+from harness.cli.choice import chosen, installed, writable
 from harness.cli.failure import Failure
 from harness.cli.screen import Screen
 from harness.contenders import CONTENDERS
 from harness.measure.remote import ROOT, WorkerError
+from harness.measure.rounds import Effort
 from harness.measure.session import CannotSyncError, Session
+from harness.report.own import noise
+from harness.report.own import own as own_table
 from harness.report.recorded import Recorded
+from harness.report.table import Table
 from harness.report.tables import stage as stage_table
 from harness.report.tables import sweep_tables
-from harness.suites import stage, sweep
+from harness.suites import own, stage, sweep
 from harness.suites.run_stage import run_stage
 from harness.suites.run_sweep import failures_of, run_sweep
-from harness.workloads import WORKLOADS
+from harness.workloads import WORKLOADS, Params
 
 _COMMAND = "python -m harness run"
 
@@ -32,6 +37,7 @@ _COMMAND = "python -m harness run"
 @click.option("--quick/--full", "quick", default=True, help="A few minutes, or longer blocks and more parameters.")
 @click.option("--contender", "contenders", multiple=True, metavar="NAME", help="Only this store; may be repeated.")
 @click.option("--workload", "workloads", multiple=True, metavar="NAME", help="Only this workload; may be repeated.")
+@case.options
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "results", help="Folder of records and figures.")
 @click.option("--scratch", type=click.Path(path_type=Path), default=ROOT / ".bench", help="Folder of database files.")
 @click.option("--machine", help="Label of this machine in the records (default: from its processor).")
@@ -45,34 +51,57 @@ def run(
     scratch: Path,
     machine: Optional[str],
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Measure, print tables, write a record and figures.
 
     The sweep compares all stores through all workloads, each durability class by itself. The stage suite checks two
     ratios of the Rust backend and exits 1 unless both hold.
+
+    Your own case takes less than two minutes: name its values, keys, tasks and share of reads, and every store here
+    is measured with it, those that promise the same side by side:
+
+    \b
+      python -m harness run --value-size 1000 --keys 50000 --tasks 32
+          --read-ratio 0.9 --value-kind dict
     """
+    params = case.asked_for(**given)
+    if params is not None and (suite == "stage" or workloads):
+        raise Failure("--value-size, --keys, --tasks, --read-ratio and --value-kind go without --suite and --workload")
     names = chosen("contender", contenders, CONTENDERS)
     kinds = chosen("workload", workloads, WORKLOADS)
     there, missing = installed(names)
     screen = Screen(quiet=as_json)
     for line in missing:
         click.echo(f"skipped: {line}", err=True)
-    groups = sweep.select(sweep.groups(full=not quick), there, kinds)
-    if suite == "sweep" and not groups:
-        raise Failure("nothing to measure: none of these stores is installed, or none runs these workloads")
+    efforts = (sweep.QUICK, sweep.FULL)
+    if params is not None:
+        suite, efforts = "own", (own.QUICK, own.FULL)
+    groups = _groups(params, there, kinds, full=not quick)
+    if suite != "stage" and not groups:
+        raise Failure("; ".join(missing) or "nothing to measure: none of these stores runs these workloads")
     session = opened_session(suite, out, scratch, machine)
     if suite == "stage":
         status = _stage(session, screen, missing)
     else:
-        command = _command(quick, contenders, workloads)
-        status = _sweep(session, screen, command, groups, there, missing, quick)
-    _show(session, screen, suite, as_json)
+        command = _command(quick, contenders, workloads, params)
+        begin = {"command": command, "profile": "quick" if quick else "full", "missing": missing}
+        status = measured(session, screen, begin, groups, there, efforts[not quick])
+    show(session, screen, suite, as_json)
     if suite == "sweep":
-        _draw(session, screen, out)
+        drawn(session, screen, out)
     sys.exit(status)
 
 
-def opened_session(driver: str, out: Path, scratch: Path, machine: Optional[str]) -> Session:
+def _groups(params: Optional[Params], there: List[str], kinds: List[str], *, full: bool) -> List[sweep.Group]:
+    if params is not None:
+        return [own.group(params, there)] if there else []
+    return sweep.select(sweep.groups(full=full), there, kinds)
+
+
+def opened_session(
+    driver: str, out: Path, scratch: Path, machine: Optional[str], resume: Optional[Path] = None
+) -> Session:
     """Return the session of a run.
 
     Raises:
@@ -80,36 +109,39 @@ def opened_session(driver: str, out: Path, scratch: Path, machine: Optional[str]
     """
     if machine is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", machine):
         raise Failure(f"--machine {machine!r}: must be at most 41 letters, digits and hyphens")
+    writable(out, "--out")
+    writable(scratch, "--scratch")
     try:
-        return Session(driver=driver, out=out, scratch=scratch, machine=machine)
-    except CannotSyncError as error:
+        return Session(driver=driver, out=out, scratch=scratch, machine=machine, resume=resume)
+    except (CannotSyncError, ValueError) as error:
         raise Failure(str(error)) from error
     except OSError as error:
         raise Failure(f"{error.strerror}: {error.filename}") from error
 
 
-def _command(quick: bool, contenders: Sequence[str], workloads: Sequence[str]) -> str:
+def _command(quick: bool, contenders: Sequence[str], workloads: Sequence[str], params: Optional[Params]) -> str:
     """Return the command that makes such a record again."""
     words = [_COMMAND, "--quick" if quick else "--full"]
     words += [f"--contender {name}" for name in contenders] + [f"--workload {name}" for name in workloads]
-    return " ".join(words)
+    return " ".join(words if params is None else [*words, case.words(params)])
 
 
-def _sweep(
+def measured(
     session: Session,
     screen: Screen,
-    command: str,
+    begin: Mapping[str, Any],
     groups: List[sweep.Group],
     there: List[str],
-    missing: List[str],
-    quick: bool,
+    effort: Effort,
 ) -> int:
+    """Measure the groups, what the session's record has of them left out; return the exit code."""
     try:
         with screen, session:
-            session.begin(command=command, profile="quick" if quick else "full", missing=missing)
+            if not session.record.records:
+                session.begin(**begin)
             for note in session.notes:
                 screen.line(note)
-            run_sweep(session, groups, there, sweep.QUICK if quick else sweep.FULL, screen)
+            run_sweep(session, groups, there, effort, screen)
     except KeyboardInterrupt:
         click.echo("interrupted: what was measured is kept", err=True)
         return 130
@@ -135,17 +167,30 @@ def _stage(session: Session, screen: Screen, missing: List[str]) -> int:
     return 0 if held else 1
 
 
-def _show(session: Session, screen: Screen, suite: str, as_json: bool) -> None:
+def show(session: Session, screen: Screen, suite: str, as_json: bool) -> None:
+    """Print the tables of a run, or its records."""
     recorded = Recorded(session.record.path.name, session.record.records)
     if as_json:
         for record in recorded.records:
             click.echo(json.dumps(record))
         return
-    screen.tables([stage_table(recorded)] if suite == "stage" else sweep_tables(recorded))
+    screen.tables(_tables(recorded, suite))
+    for sentence in noise(recorded) if suite in ("own", "trace") else ():
+        screen.line(sentence)
     screen.line(f"record: {_shown(session.record.path)}")
 
 
-def _draw(session: Session, screen: Screen, out: Path) -> None:
+def _tables(recorded: Recorded, suite: str) -> List[Table]:
+    if suite == "stage":
+        return [stage_table(recorded)]
+    if suite in ("own", "trace"):
+        found = own_table(recorded)
+        return [] if found is None else [found]
+    return sweep_tables(recorded)
+
+
+def drawn(session: Session, screen: Screen, out: Path) -> None:
+    """Draw the figures of a run that came to its end."""
     from harness.figures import draw
 
     recorded = Recorded(session.record.path.name, session.record.records)

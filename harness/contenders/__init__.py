@@ -18,6 +18,10 @@ _FILES = (
     "lmdb_store",
     "rocksdict_store",
     "dbm_stdlib",
+    "snkv_store",
+    "diskcache_rs_store",
+    "key_value_store",
+    "redis_server",
 )
 
 

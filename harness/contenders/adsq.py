@@ -18,13 +18,18 @@ _CONFIGURATIONS = {
 
 
 class Backend(Contender):
-    """One backend; ``storage_mode="bytes"``, because the values of the workloads are bytes."""
+    """One backend; ``storage_mode="bytes"`` for values that are bytes, the default of the library for others."""
 
     package = "asyncdictsqlite"
     page = "README.md"
     face = Face.ASYNC
     configurations = _CONFIGURATIONS
     small_cache: ClassVar[Mapping[str, Any]] = {"capacity": 64}
+    kinds = ("bytes", "dict", "text")
+    kind_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "dict": {"storage_mode": "pickle"},
+        "text": {"storage_mode": "pickle"},
+    }
     backend: ClassVar[str]
 
     def missing(self) -> Optional[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from importlib import metadata, util
-from typing import Any, ClassVar, Dict, Mapping, Optional
+from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple
 
 
 class Durability(enum.Enum):
@@ -41,6 +41,9 @@ class Contender:
         page: where the configurations come from.
         small_cache: options that leave its own cache about as much as SQLite has by default: for cold reads.
         iterates: whether it can go through its entries without listing them all first.
+        kinds: the values that it takes as they are; of others the program makes bytes: text by UTF-8, a dict by JSON.
+        kind_options: options for values of a kind.
+        own_process: another process does its work: nothing is counted of it.
     """
 
     name: ClassVar[str]
@@ -51,6 +54,9 @@ class Contender:
     configurations: ClassVar[Mapping[str, Configuration]]
     small_cache: ClassVar[Mapping[str, Any]] = {}
     iterates: ClassVar[bool] = True
+    kinds: ClassVar[Tuple[str, ...]] = ("bytes",)
+    kind_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    own_process: ClassVar[bool] = False
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Any:
         """Open the store on its own files in ``folder``."""

@@ -16,6 +16,7 @@ class Control(Contender):
     module = "builtins"
     page = "https://docs.python.org/3/library/stdtypes.html#mapping-types-dict"
     face = Face.CONTROL
+    kinds = ("bytes", "dict", "text")
     configurations: ClassVar[Mapping[str, Configuration]] = {"dict": Configuration(Durability.VOLATILE, {})}
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Any:

@@ -83,6 +83,7 @@ class Shelve(Dbm):
     name = "shelve"
     module = "shelve"
     page = "https://docs.python.org/3/library/shelve.html#shelve.open"
+    kinds = ("bytes", "dict", "text")
 
 
 CONTENDERS = (Dbm(), Shelve())

@@ -21,6 +21,8 @@ class DictSQLite(Contender):
     module = "dictsqlite"
     page = "https://github.com/disnana/DictSQLite/blob/main/dictsqlite_v2/dictsqlite/docs/README_EN.md"
     face = Face.ASYNC
+    kinds = ("bytes", "dict")  # of text that it pickles it reads back an error
+    kind_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {"dict": {"storage_mode": "pickle"}}
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "writethrough": Configuration(Durability.KILL, {"persist_mode": "writethrough", "buffer_size": 1}),
         "writethrough-buffered": Configuration(
@@ -35,7 +37,7 @@ class DictSQLite(Contender):
     async def open(self, folder: str, options: Mapping[str, Any]) -> Any:
         from dictsqlite import AsyncDictSQLite
 
-        return AsyncDictSQLite(os.path.join(folder, "store.db"), storage_mode="bytes", **options)
+        return AsyncDictSQLite(os.path.join(folder, "store.db"), **{"storage_mode": "bytes", **options})
 
     async def close(self, store: Any) -> None:
         await store.aclose()

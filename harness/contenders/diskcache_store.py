@@ -42,6 +42,7 @@ class DiskCache(Contender):
     module = "diskcache"
     page = "https://grantjenks.com/docs/diskcache/tutorial.html#settings"
     face = Face.SYNC
+    kinds = ("bytes", "dict", "text")
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "default": Configuration(Durability.KILL, {}),
         "full": Configuration(Durability.SYNCED, {"sqlite_synchronous": 2, "disk_min_file_size": 2**30}),

@@ -40,6 +40,7 @@ class RocksDict(Contender):
     module = "rocksdict"
     page = "https://rocksdict.github.io/RocksDict/rocksdict.html#WriteOptions"
     face = Face.SYNC
+    kinds = ("bytes", "dict", "text")
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "default": Configuration(Durability.KILL, {"sync": False}),
         "sync": Configuration(Durability.SYNCED, {"sync": True}),

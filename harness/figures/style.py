@@ -25,6 +25,10 @@ COLOURS = {
     "rocksdict": "#78350f",
     "dbm": "#94a3b8",
     "shelve": "#cbd5e1",
+    "snkv": "#0891b2",
+    "diskcache-rs": "#9f1239",
+    "py-key-value": "#a16207",
+    "redis": "#dc2626",
     "control": "#111827",
 }
 MARKERS = {"rust": "o", "threads": "s", "dictsqlite": "D", "sqlite3": "^", "aiosqlite": "v", "diskcache": "P"}

@@ -9,13 +9,16 @@ import asyncio
 import types
 from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 from harness.contenders.contender import Face
 from harness.measure.case import Case
 from harness.measure.counters import difference, process_counters
 from harness.measure.doors import Doors
+from harness.measure.encoded import bare, size, taking
 from harness.workloads.workload import Items, Start
+
+AT_ONCE = 500  # entries of a batch, where writing them may be given up
 
 
 @dataclass
@@ -59,14 +62,19 @@ class Bench:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
 
-    def open(self, case: Case, folder: str) -> Opened:
-        """Open the store in an empty folder, write the workload's entries, read one back; leave it as it starts."""
+    def open(self, case: Case, folder: str, fill_s: Optional[float] = None) -> Opened:
+        """Open the store in an empty folder, write the workload's entries, read one back; leave it as it starts.
+
+        Raises:
+            TimeoutError: writing them took longer than ``fill_s`` seconds.
+        """
         entries = case.workload.entries(case.params)
         store = self.loop.run_until_complete(case.contender.open(folder, case.all_options))
-        self._fill(case.contender.face, store, entries)
+        store = taking(case.contender, store, case.params.value_kind)
+        self._fill(case.contender.face, store, entries, fill_s)
         store = self._started(case, store, folder)
-        size = sum(len(value) for _, value in entries)
-        return Opened(case, store, case.workload.state(case.params), _body(case), len(entries), size)
+        written = sum(size(value) for _, value in entries)
+        return Opened(case, store, case.workload.state(case.params), _body(case), len(entries), written)
 
     def block(self, opened: Opened, n: int) -> Block:
         """Time ``n`` operations; what they read is made before the clock starts."""
@@ -87,7 +95,7 @@ class Bench:
         """Close the store, if it is open."""
         if isinstance(opened.store, Doors):
             return
-        self.loop.run_until_complete(opened.case.contender.close(opened.store))
+        self.loop.run_until_complete(opened.case.contender.close(bare(opened.store)))
 
     def read(self, face: Face, store: Any, keys: List[str]) -> List[Any]:
         """Read keys one by one, None for a missing one."""
@@ -96,17 +104,27 @@ class Bench:
     def _started(self, case: Case, store: Any, folder: str) -> Any:
         if case.workload.start is Start.FILLED:
             return store
-        self.loop.run_until_complete(case.contender.close(store))
+        self.loop.run_until_complete(case.contender.close(bare(store)))
         if case.workload.start is Start.CLOSED:
             return Doors(case.contender, folder, case.all_options)
         return self.loop.run_until_complete(case.contender.open(folder, case.all_options))
 
-    def _fill(self, face: Face, store: Any, entries: Items) -> None:
+    def _fill(self, face: Face, store: Any, entries: Items, fill_s: Optional[float]) -> None:
         if entries:
-            self.loop.run_until_complete(_fill(face, store, entries))
+            if fill_s is None:
+                self.loop.run_until_complete(_fill(face, store, entries))
+            else:
+                self._fill_in_time(face, store, entries, fill_s)
             key, value = entries[len(entries) // 2]
             if self.read(face, store, [key]) != [value]:
                 raise AssertionError(f"the store does not give back what was written at {key!r}")
+
+    def _fill_in_time(self, face: Face, store: Any, entries: Items, fill_s: float) -> None:
+        started = perf_counter_ns()
+        for start in range(0, len(entries), AT_ONCE):
+            if start and (perf_counter_ns() - started) / 1e9 > fill_s:
+                raise TimeoutError(f"left out: it had {start} of {len(entries)} entries after {fill_s:g} s")
+            self.loop.run_until_complete(_fill(face, store, entries[start : start + AT_ONCE]))
 
     @staticmethod
     async def _timed(opened: Opened, n: int) -> int:
@@ -118,8 +136,9 @@ class Bench:
 
     @staticmethod
     def _counters(opened: Opened) -> Dict[str, int]:
-        own = {} if isinstance(opened.store, Doors) else opened.case.contender.counters(opened.store)
-        return {**process_counters(), **own}
+        contender = opened.case.contender
+        own = {} if isinstance(opened.store, Doors) else contender.counters(bare(opened.store))
+        return own if contender.own_process else {**process_counters(), **own}
 
 
 async def _fill(face: Face, store: Any, entries: Items) -> None:

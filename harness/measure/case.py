@@ -40,7 +40,8 @@ class Case:
     @property
     def all_options(self) -> Dict[str, Any]:
         cache = self.contender.small_cache if self.workload.start is Start.REOPENED else {}
-        return {**self.configuration.options, **cache, **self.options}
+        kind = self.contender.kind_options.get(self.params.value_kind, {})
+        return {**self.configuration.options, **kind, **cache, **self.options}
 
     @property
     def label(self) -> str:

@@ -41,9 +41,29 @@ class RecordFile:
         }
         self._file: Optional[IO[str]] = None
 
+    def resume(self, path: Path) -> None:
+        """Go on with a run of the same commit and package that did not come to its end, under its identity.
+
+        Raises:
+            ValueError: it is of another commit, package or machine, or it is complete.
+        """
+        found = read(path)
+        if not found or is_complete(found):
+            raise ValueError(f"{path.name} is complete: there is nothing to go on with")
+        identity = {name: found[0][name] for name in self._identity}
+        for name in ("schema", "driver", "machine", "commit", "dirty", "package_hash"):
+            if identity[name] != self._identity[name]:
+                raise ValueError(f"{path.name} has another {name}: {identity[name]}, here it is {self._identity[name]}")
+        self.path, self._identity = path, identity
+        self.records = _whole([record for record in found if record["kind"] != "end"])
+
     def __enter__(self) -> RecordFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("x", encoding="utf-8")
+        if self.records:
+            kept = self.path.with_suffix(".part")
+            kept.write_text("".join(json.dumps(record) + "\n" for record in self.records), encoding="utf-8")
+            kept.replace(self.path)
+        self._file = self.path.open("a" if self.records else "x", encoding="utf-8")
         return self
 
     def __exit__(
@@ -62,6 +82,12 @@ class RecordFile:
         self._file.write(json.dumps(record, sort_keys=False) + "\n")
         self._file.flush()
         return record
+
+
+def _whole(records: List[Record]) -> List[Record]:
+    """Leave the group out that was last begun: it may have been interrupted."""
+    titles = [record.get("title") for record in records if record.get("title")]
+    return [record for record in records if not titles or record.get("title") != titles[-1]]
 
 
 def read(path: Path) -> List[Record]:

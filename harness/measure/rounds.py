@@ -20,12 +20,13 @@ class Effort:
     """How long to measure: ``rounds`` blocks of about ``block_s`` seconds for each case.
 
     A group that has taken ``case_s`` seconds for each of its cases ends after the round it is in, but not before
-    `LEAST_ROUNDS`.
+    `LEAST_ROUNDS`. A store that is not filled after ``fill_s`` seconds is left out.
     """
 
     rounds: int
     block_s: float
     case_s: float
+    fill_s: Optional[float] = None
 
 
 @dataclass
@@ -68,10 +69,10 @@ class _Lane:
             self.measured.failure = str(error)
             return {}
 
-    def open(self) -> None:
+    def open(self, fill_s: Optional[float]) -> None:
         self.folder.mkdir(parents=True)
         case = self.measured.case.as_json()
-        self.measured.facts = self.ask("open", case=case, folder=str(self.folder))
+        self.measured.facts = self.ask("open", case=case, folder=str(self.folder), fill_s=fill_s)
 
     def calibrate(self, block_s: float) -> None:
         """Find how many operations fill a block; this warms the case up, too."""
@@ -111,7 +112,7 @@ def measure(
     started = perf_counter()
     try:
         for lane in lanes:
-            lane.open()
+            lane.open(effort.fill_s)
             lane.calibrate(effort.block_s)
             step(lane.measured.case)
         for round_number in range(effort.rounds):

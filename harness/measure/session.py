@@ -24,18 +24,22 @@ class CannotSyncError(Exception):
 class Session:
     """A context: opens the scratch folder, the workers and the record; closes them however the run ends."""
 
-    def __init__(self, *, driver: str, out: Path, scratch: Path, machine: Optional[str]) -> None:
+    def __init__(
+        self, *, driver: str, out: Path, scratch: Path, machine: Optional[str], resume: Optional[Path] = None
+    ) -> None:
         self.scratch = scratch / f"run-{os.getpid()}"
         self.scratch.mkdir(parents=True)
         try:
             check_syncs(self.scratch)
+            self.record = RecordFile(out / "runs", driver, machine or host.machine_label(), ROOT)
+            if resume is not None:
+                self.record.resume(resume)
             preload, why = syncs.build(self.scratch)
         except BaseException:
             shutil.rmtree(self.scratch)
             raise
         self.notes: List[str] = [why] if why else []
         self.workers = Workers(self.scratch, preload)
-        self.record = RecordFile(out / "runs", driver, machine or host.machine_label(), ROOT)
         self.host = host.host(self.scratch)
         self._before = host.load()
 
@@ -114,7 +118,7 @@ def described(case: Case) -> Dict[str, Any]:
         "page": contender.page,
         "face": contender.face.value,
         "durability": case.durability.value,
-        "params": vars(case.params),
+        "params": {**vars(case.params), "trace": Path(case.params.trace).name},
     }
 
 

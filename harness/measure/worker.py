@@ -26,7 +26,7 @@ class Worker:
 
     def open(self, request: Request) -> Answer:
         case = Case.from_json(request["case"])
-        opened = self.bench.open(case, request["folder"])
+        opened = self.bench.open(case, request["folder"], request.get("fill_s"))
         self.opened[request["number"]] = opened
         facts = {"entries": opened.entries, "entry_bytes": opened.entry_bytes}
         return {**facts, "versions": case.contender.versions()}

@@ -150,7 +150,13 @@ def cold(run: Recorded) -> Optional[Table]:
 
 def mixed(run: Recorded) -> Optional[Table]:
     """Return what an operation of YCSB's mixes costs."""
-    columns = {"A, half updates": run.measurements("ycsb-a"), "C, reads only": run.measurements("ycsb-c")}
+    columns = {
+        "A, half updates": run.measurements("ycsb-a"),
+        "B, few updates": run.measurements("ycsb-b"),
+        "C, reads only": run.measurements("ycsb-c"),
+        "D, newest read": run.measurements("ycsb-d"),
+        "F, read and written": run.measurements("ycsb-f"),
+    }
     return pivot("One operation of YCSB, scrambled zipfian keys, 1 KiB values, 16 tasks", columns)
 
 

@@ -26,13 +26,17 @@ class Watcher(Protocol):
 def run_sweep(
     session: Session, groups: Sequence[Group], there: Sequence[str], effort: Effort, watcher: Watcher
 ) -> None:
-    """Measure everything; a failure ends its case, not the run."""
+    """Measure everything that the record does not have yet; a failure ends its case, not the run."""
+    done = {record["title"] for record in session.record.records if record.get("title")}
+    verified = {(r["contender"], r["configuration"]) for r in session.record.records if r["kind"] == "promise"}
+    groups = [group for group in groups if group.title not in done]
     writes = any(case.workload.writes for group in groups for case in group.cases)
     pairs = [
         (name, configuration)
         for name in there
         if writes and CONTENDERS[name].face is not Face.CONTROL
         for configuration in CONTENDERS[name].configurations
+        if (name, configuration) not in verified
     ]
     watcher.expect(len(pairs) + sum(len(group.cases) for group in groups) * (effort.rounds + 1))
     for name, configuration in pairs:

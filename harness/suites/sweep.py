@@ -18,8 +18,8 @@ FULL = Effort(rounds=15, block_s=0.1, case_s=10)
 Pair = Tuple[str, str]  # contender, configuration
 _DEFAULT_JOURNAL = ("sqlite3", "default-journal")
 _UNSYNCED = (("dictsqlite", "writethrough"), ("diskcache", "default"))  # beside the synced stores, for comparison
-# sqlitedict commits row by row, in batches, too: it takes 20 seconds to fill with 100,000 rows.
-_SLOW_TO_FILL = {"sqlitedict"}
+# These commit row by row, in batches, too: it takes them many seconds to fill with 100,000 rows.
+_SLOW_TO_FILL = {"py-key-value", "sqlitedict"}
 _MANY = 100_000
 # What these do in one thread costs the same however many tasks there are.
 _TAKES_TURNS = {name for name, contender in CONTENDERS.items() if contender.face is Face.SYNC}
@@ -162,9 +162,11 @@ def _mixed(full: bool) -> List[Group]:
     params = Params(value_size=1024, keys=50_000 if full else 5000, tasks=16)
     volatile = [(name, configuration) for name, configuration in _one_each() if name in ("dbm", "shelve")]
     written = [*_configured(Durability.SYNCED, Durability.KILL), *volatile, ("rust", "lazy"), ("dictsqlite", "lazy")]
+    more = {f"YCSB {mix}, 16 tasks": f"ycsb-{mix.lower()}" for mix in ("BDF" if full else "")}
     return [
         Group("YCSB A, 16 tasks", _cases("ycsb-a", dict.fromkeys(written), params)),
         Group("YCSB C, 16 tasks", _cases("ycsb-c", _one_each(), params)),
+        *(Group(title, _cases(workload, dict.fromkeys(written), params)) for title, workload in more.items()),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict
 
-from harness.workloads import batch, cold, corpus, micro, whole, writers, ycsb
+from harness.workloads import batch, cold, corpus, micro, own, replay, whole, writers, ycsb
 from harness.workloads.workload import Params, Workload
 
 WORKLOADS: Dict[str, Workload] = {
@@ -21,9 +21,14 @@ WORKLOADS: Dict[str, Workload] = {
         cold.COLD_READS,
         cold.COLD_GATHERS,
         ycsb.YCSB_A,
+        ycsb.YCSB_B,
         ycsb.YCSB_C,
+        ycsb.YCSB_D,
+        ycsb.YCSB_F,
         whole.ITERATION,
         whole.OPENING,
+        own.OWN,
+        replay.REPLAY,
     )
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
-from typing import List
+import string
+from typing import Any, Callable, Dict, List
 
 from harness.workloads.workload import Items, Params
 
@@ -20,13 +22,32 @@ def key(number: int) -> str:
     return f"key{number:09d}"
 
 
-def values(params: Params, purpose: str) -> List[bytes]:
-    """Draw values that do not compress, of ``value_size`` bytes."""
+def values(params: Params, purpose: str) -> List[Any]:
+    """Draw values of ``value_size`` bytes (of a dict: of its JSON, as far as that can be so short)."""
     source = draw(params, f"{purpose} values")
-    return [source.randbytes(params.value_size) for _ in range(DIFFERENT_VALUES)]
+    return [KINDS[params.value_kind](source, params.value_size) for _ in range(DIFFERENT_VALUES)]
 
 
-def changes(keys: List[str], values: List[bytes]) -> Items:
+def _bytes(source: random.Random, size: int) -> bytes:
+    """Draw bytes that do not compress."""
+    return source.randbytes(size)
+
+
+def _text(source: random.Random, size: int) -> str:
+    return "".join(source.choices(string.ascii_letters + " ", k=size))
+
+
+def _dict(source: random.Random, size: int) -> Dict[str, Any]:
+    """Draw a record of six fields; its text fills it up."""
+    record = {"id": source.randrange(10**6), "name": _text(source, 8), "score": round(source.random(), 6)}
+    record.update(active=source.random() < 0.5, tags=[_text(source, 4), _text(source, 4)], text="")
+    return {**record, "text": _text(source, max(0, size - len(json.dumps(record))))}
+
+
+KINDS: Dict[str, Callable[[random.Random, int], Any]] = {"bytes": _bytes, "dict": _dict, "text": _text}
+
+
+def changes(keys: List[str], values: List[Any]) -> Items:
     """Return two writes of each key, of different values: SQLite does not write a row that is the same already."""
     writes = [(key, values[number % len(values)]) for number, key in enumerate(keys)]
     return writes + [(key, values[(number + 1) % len(values)]) for number, key in enumerate(keys)]

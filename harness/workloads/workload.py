@@ -28,6 +28,9 @@ class Params:
     tasks: int = 1
     batch: int = 1
     seed: int = 1
+    read_ratio: float = 0.5
+    value_kind: str = "bytes"
+    trace: str = ""  # a file; its last part is recorded
 
 
 def _nothing(state: Any, n: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Callable, ClassVar, Dict, List, Tuple, Type
 from harness.contenders import CONTENDERS
 from harness.measure.bench import Bench, Opened
 from harness.measure.remote import ROOT
-from harness.suites.fixed import BACKENDS, fixed
+from harness.suites.fixed import BACKENDS, NAMES, fixed
 from harness.workloads import WORKLOADS, Workload
 
 BLOCKS = 9  # of which the median is tracked
@@ -101,4 +101,4 @@ def _blocks(workload: Workload) -> Type[Blocks]:
     return type(name, (Blocks,), {**methods, **facts, "__module__": __name__})
 
 
-globals().update({made.__name__: made for made in map(_blocks, WORKLOADS.values())})
+globals().update({made.__name__: made for made in map(_blocks, map(WORKLOADS.__getitem__, NAMES))})
