@@ -2,7 +2,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build bench test lint type matrix wheel history notebook lock clean
+.PHONY: help setup build bench test lint type matrix limits wheel history notebook lock clean
 
 PYTHON ?= python3
 # The label of this machine in results: its processor, never its name.
@@ -64,6 +64,9 @@ type: $(VENV)/.built $(TESTED:%=$(VENV)/.group-%) $(VENV)/.group-lint ## types, 
 
 matrix: $(VENV)/.group-build ## the conformance suite on a wheel for every other Python found here
 	$(RUST) sh .ci/matrix.sh
+
+limits: $(VENV)/.built $(VENV)/.group-harness $(VENV)/.group-peers ## what it costs beside the least it could, on two Pythons
+	$(RUST) sh .ci/limits.sh $(LIMITS_ARGS)
 
 wheel: $(VENV)/.group-build ## a wheel for this Python, in dist/
 	$(RUST) maturin build --quiet --release --interpreter $(PY) --out dist

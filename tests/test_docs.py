@@ -35,7 +35,7 @@ LINKING = [*PAGES, ROOT / "CHANGELOG.md", *ROOT.glob("*/README.md")]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-_MEASURED = re.compile(r"<!-- harness:table -->.*?<!-- /harness:table -->", re.DOTALL)
+_MEASURED = re.compile(r"<!-- harness:([\w-]+) -->.*?<!-- /harness:\1 -->", re.DOTALL)
 _SPEED = re.compile(r"\d\s?(?:ns|us|µs|ms|ops/s|/s)\b|\b\d+(?:\.\d+)?x\b|\btimes (?:as fast|faster)", re.IGNORECASE)
 
 

@@ -176,10 +176,10 @@ def test_nothing_counted_and_nothing_timed_is_inconclusive(tmp_path: Path) -> No
 
 
 def test_exit_codes_are_distinct() -> None:
-    from harness.cli.gate import USAGE
+    from harness.cli.gate import BROKEN, USAGE
 
     assert [verdict.value for verdict in Verdict] == [0, 1, 2]
-    assert USAGE == 64
+    assert (USAGE, BROKEN) == (64, 70)
 
 
 class Interrupted(Stand):

@@ -52,8 +52,8 @@ class Recorder:
     def batch_get(self, keys: List[str]) -> List[bytes]:
         return [self.get(key) for key in keys]
 
-    def batch_set(self, items: List[Tuple[str, bytes]]) -> None:
-        for key, value in items:
+    def batch_set(self, items: Any) -> None:
+        for key, value in items.items() if isinstance(items, dict) else items:
             self.set(key, value)
 
     def items(self) -> Iterator[Tuple[str, bytes]]:
@@ -80,7 +80,7 @@ class Recorder:
     async def abatch_get(self, keys: List[str]) -> List[bytes]:
         return self.batch_get(keys)
 
-    async def abatch_set(self, items: List[Tuple[str, bytes]]) -> None:
+    async def abatch_set(self, items: Any) -> None:
         self.batch_set(items)
 
 

@@ -9,8 +9,10 @@ import click
 
 from harness.cli.benchmark import benchmark
 from harness.cli.compare import compare
+from harness.cli.counters import counters
 from harness.cli.gate import gate
 from harness.cli.notebook import notebook
+from harness.cli.profile import profile
 from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.sweep import sweep
@@ -26,7 +28,9 @@ commands.add_command(run)
 commands.add_command(sweep)
 commands.add_command(compare)
 commands.add_command(gate)
+commands.add_command(counters)
 commands.add_command(trace)
+commands.add_command(profile)
 commands.add_command(benchmark)
 commands.add_command(notebook)
 commands.add_command(report)

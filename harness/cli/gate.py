@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
@@ -19,7 +21,8 @@ from harness.gate.shown import summary, tables
 from harness.measure.records import read
 from harness.measure.remote import ROOT
 
-USAGE = 64  # exit code of everything that is no verdict: 2 is INCONCLUSIVE
+USAGE = 64  # exit code of what is no verdict: 2 is INCONCLUSIVE
+BROKEN = 70  # and of an error of the gate itself: 1 is FAIL
 
 
 class _Command(click.Command):
@@ -62,7 +65,7 @@ def gate(
     """Say whether commit HEAD costs more than commit BASE.
 
     Both are built and installed side by side. Exact counters are compared first, then paired time. Exits 0 for PASS,
-    1 for FAIL, 2 for INCONCLUSIVE, 64 if there is nothing to judge, 130 if interrupted. docs/gating.md says more.
+    1 for FAIL, 2 for INCONCLUSIVE, 64 if there is no verdict, 130 if interrupted. docs/gating.md says more.
 
     \b
       python -m harness gate main HEAD
@@ -77,6 +80,8 @@ def gate(
         else:
             asked = Asked.of_options(revisions, aa, plant, evaluations, names, file, restarts)
         chosen("body", asked.names, [body.name for body in asked.project.bodies])
+        if machine is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", machine):
+            raise Failure(f"--machine {machine!r}: must be at most 41 letters, digits and hyphens")
         writable(out, "--out")
         writable(scratch, "--scratch")
         screen = Screen(quiet=as_json)
@@ -113,6 +118,9 @@ def _run(found: Gate, screen: Screen, as_json: bool) -> int:
         click.echo("interrupted" + _kept(found), err=True)
     except NotJudgedError as error:
         raise Failure(str(error), USAGE) from error
+    except Exception:
+        traceback.print_exc()
+        return BROKEN
     records = found.record.records if found.record else []
     if as_json:
         for record in records:

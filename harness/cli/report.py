@@ -9,36 +9,42 @@ import click
 
 from harness.cli.failure import Failure
 from harness.measure.remote import ROOT
+from harness.report import limits
 from harness.report.checked import problems
 from harness.report.html import page
 from harness.report.markdown import regenerate
 from harness.report.recorded import Recorded, newest
 from harness.report.runs import relist
 
+PAGES = ("README.md", "docs/performance.md")
+
 
 @click.command()
 @click.option("--record", "name", metavar="FILE", help="A sweep's record (default: the newest complete one).")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if README.md differs from its records.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a page differs from its records.")
 @click.option("--figures/--no-figures", default=True, help="Draw results/figures from the same record.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write one page of everything instead.")
 def report(name: Optional[str], check: bool, figures: bool, html: Optional[Path]) -> None:
-    """Write the recorded numbers into README.md and results/README.md, between their markers."""
+    """Write the recorded numbers into README.md, docs/performance.md and results/README.md, between their markers."""
     runs = ROOT / "results" / "runs"
     if check:
-        wrong = problems((ROOT / "README.md").read_text(encoding="utf-8"), runs)
+        wrong = [problem for file in PAGES for problem in problems((ROOT / file).read_text(encoding="utf-8"), runs)]
         if wrong:
             raise Failure("; ".join(wrong), exit_code=1)
         return
     if html is not None:
         _write_page(html)
         return
-    named = None if name is None else _named(runs, name)
+    chosen = None if name is None else _named(runs, name)
 
     def record_for(driver: str) -> Optional[Path]:
-        return named if named is not None and driver == "sweep" else newest(runs, driver)
+        if driver.startswith("limits"):
+            return limits.pick(runs, latest=driver == "limits-latest")
+        return chosen if chosen is not None and driver == "sweep" else newest(runs, driver)
 
-    for block in regenerate(ROOT / "README.md", record_for):
-        click.echo(f"README.md: {block}")
+    for file in PAGES:
+        for block in regenerate(ROOT / file, record_for):
+            click.echo(f"{file}: {block}")
     if relist(ROOT / "results" / "README.md", runs):
         click.echo("results/README.md: the list of records")
     sweep = record_for("sweep")

@@ -18,13 +18,16 @@ from harness.contenders import CONTENDERS
 from harness.measure.remote import ROOT, WorkerError
 from harness.measure.rounds import Effort
 from harness.measure.session import CannotSyncError, Session
+from harness.report.limits import limits as limits_table
 from harness.report.own import noise
 from harness.report.own import own as own_table
 from harness.report.recorded import Recorded
 from harness.report.table import Table
 from harness.report.tables import stage as stage_table
 from harness.report.tables import sweep_tables
-from harness.suites import own, stage, sweep
+from harness.suites import limits, own, stage, sweep
+from harness.suites.limit import Measurable
+from harness.suites.run_limits import run_limits
 from harness.suites.run_stage import run_stage
 from harness.suites.run_sweep import failures_of, run_sweep
 from harness.workloads import WORKLOADS, Params
@@ -33,10 +36,13 @@ _COMMAND = "python -m harness run"
 
 
 @click.command()
-@click.option("--suite", type=click.Choice(["sweep", "stage"]), default="sweep", show_default=True, help="What to run.")
+@click.option(
+    "--suite", type=click.Choice(["sweep", "stage", "limits"]), default="sweep", show_default=True, help="What to run."
+)
 @click.option("--quick/--full", "quick", default=True, help="A few minutes, or longer blocks and more parameters.")
 @click.option("--contender", "contenders", multiple=True, metavar="NAME", help="Only this store; may be repeated.")
 @click.option("--workload", "workloads", multiple=True, metavar="NAME", help="Only this workload; may be repeated.")
+@click.option("--row", "rows", multiple=True, metavar="NAME", help="Only what gives this row of the limits suite.")
 @case.options
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "results", help="Folder of records and figures.")
 @click.option("--scratch", type=click.Path(path_type=Path), default=ROOT / ".bench", help="Folder of database files.")
@@ -47,6 +53,7 @@ def run(
     quick: bool,
     contenders: Tuple[str, ...],
     workloads: Tuple[str, ...],
+    rows: Tuple[str, ...],
     out: Path,
     scratch: Path,
     machine: Optional[str],
@@ -56,7 +63,8 @@ def run(
     """Measure, print tables, write a record and figures.
 
     The sweep compares all stores through all workloads, each durability class by itself. The stage suite checks two
-    ratios of the Rust backend and exits 1 unless both hold.
+    ratios of the Rust backend and exits 1 unless both hold. The limits suite measures what the Rust backend costs
+    beside the least that it could cost, in some eight minutes; --row NAME measures less.
 
     Your own case takes less than two minutes: name its values, keys, tasks and share of reads, and every store here
     is measured with it, those that promise the same side by side:
@@ -66,8 +74,11 @@ def run(
           --read-ratio 0.9 --value-kind dict
     """
     params = case.asked_for(**given)
-    if params is not None and (suite == "stage" or workloads):
+    if rows and suite != "limits":
+        raise Failure("--row names rows of --suite limits")
+    if params is not None and (suite != "sweep" or workloads):
         raise Failure("--value-size, --keys, --tasks, --read-ratio and --value-kind go without --suite and --workload")
+    measurable = limits.select(limits.groups(full=not quick), chosen("row", rows, limits.names()) if rows else [])
     names = chosen("contender", contenders, CONTENDERS)
     kinds = chosen("workload", workloads, WORKLOADS)
     there, missing = installed(names)
@@ -78,11 +89,14 @@ def run(
     if params is not None:
         suite, efforts = "own", (own.QUICK, own.FULL)
     groups = _groups(params, there, kinds, full=not quick)
-    if suite != "stage" and not groups:
+    if suite not in ("stage", "limits") and not groups:
         raise Failure("; ".join(missing) or "nothing to measure: none of these stores runs these workloads")
     session = opened_session(suite, out, scratch, machine)
     if suite == "stage":
         status = _stage(session, screen, missing)
+    elif suite == "limits":
+        words = ["--suite limits", *([] if quick else ["--full"]), *(f"--row {name}" for name in rows)]
+        status = _limits(session, screen, f"{_COMMAND} {' '.join(words)}", missing, measurable)
     else:
         command = _command(quick, contenders, workloads, params)
         begin = {"command": command, "profile": "quick" if quick else "full", "missing": missing}
@@ -167,6 +181,23 @@ def _stage(session: Session, screen: Screen, missing: List[str]) -> int:
     return 0 if held else 1
 
 
+def _limits(session: Session, screen: Screen, command: str, missing: List[str], groups: List[Measurable]) -> int:
+    """Measure the rows; return 1 if something failed or one does not hold."""
+    try:
+        with screen, session:
+            session.begin(command=command, profile="limits", missing=missing)
+            if CONTENDERS["rust"].missing() is not None:
+                raise Failure("the limits suite needs the Rust backend: make build", exit_code=1)
+            verdicts = run_limits(session, groups, screen)
+    except KeyboardInterrupt:
+        click.echo("interrupted: what was measured is kept", err=True)
+        return 130
+    failures = [record for record in session.record.records if record["kind"] == "failure"]
+    for record in failures:
+        click.echo(f"failed: {record['title']}: {record['message']}", err=True)
+    return 1 if failures or any(verdict["held"] is False for verdict in verdicts) else 0
+
+
 def show(session: Session, screen: Screen, suite: str, as_json: bool) -> None:
     """Print the tables of a run, or its records."""
     recorded = Recorded(session.record.path.name, session.record.records)
@@ -183,6 +214,8 @@ def show(session: Session, screen: Screen, suite: str, as_json: bool) -> None:
 def _tables(recorded: Recorded, suite: str) -> List[Table]:
     if suite == "stage":
         return [stage_table(recorded)]
+    if suite == "limits":
+        return [limits_table(recorded)]
     if suite in ("own", "trace"):
         found = own_table(recorded)
         return [] if found is None else [found]

@@ -28,7 +28,7 @@ class Control(Contender):
         async def put(key: str, value: bytes) -> None:
             entries[key] = value
 
-        return SimpleNamespace(get=get, put=put, aget=get, aset=put)
+        return SimpleNamespace(get=get, put=put, aget=get, aset=put, entries=entries)
 
     async def close(self, store: Any) -> None:
         pass

@@ -36,7 +36,7 @@ def figure(records: List[Record]) -> Figure:
         axes.set_title(name, fontsize=9, loc="left", color=style.INK)
     made.subplots_adjust(
         left=1.5 / made.get_size_inches()[0] if len(panels) == 1 else 0.04,
-        right=0.97, top=1 - 0.85 / height, bottom=0.62 / height, wspace=0.12,
+        right=0.79 if len(panels) == 1 else 0.97, top=1 - 0.85 / height, bottom=0.62 / height, wspace=0.12,
     )  # fmt: skip
     _titles(made, records[0], last)
     return made

@@ -6,7 +6,7 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from harness.measure.case import Case
 from harness.workloads import Params
@@ -22,7 +22,8 @@ class Body:
 
     Attributes:
         limit: most instructions of HEAD for each of BASE.
-        timed: whether its time is compared, too.
+        weighed: whether its instructions are compared; not where they depend on how often threads sleep.
+        timed: whether its time is compared.
         counted: operations of the run whose write counters are compared; 0 for none.
         commit_after: calls that a commit waits for while they are counted: the script by which writes arrive.
     """
@@ -30,6 +31,7 @@ class Body:
     name: str
     case: Case
     limit: float = CPU
+    weighed: bool = True
     timed: bool = True
     counted: int = 0
     commit_after: int = 0
@@ -51,12 +53,14 @@ _BUILD = (
     '--interpreter "$PYTHON" --out "$WHEELS"'
 )
 _ANY_BUILD = '"$PYTHON" -m pip --quiet wheel --no-deps --wheel-dir "$WHEELS" .'
+_QUIET = {"flush_interval": 3600.0}  # what is in memory only is not flushed meanwhile
 
 
 def _ours(name: str, workload: str, configuration: str, *, backend: str = "rust", **more: Any) -> Body:
     """Return a body; what is no field of `Params` belongs to the body itself."""
     params = Params(**{key: more.pop(key) for key in list(more) if key in Params.__dataclass_fields__})
-    return Body(name, Case(workload, backend, configuration, params), **more)
+    options = _QUIET if configuration == "lazy" else {}
+    return Body(name, Case(workload, backend, configuration, params, options), **more)
 
 
 BODIES = (
@@ -65,7 +69,7 @@ BODIES = (
     _ours("reads-batch", "reads-batch", "lazy", batch=100),
     _ours("hits-threads", "hits", "lazy", backend="threads"),
     _ours("cold-reads", "cold-reads", "writethrough-normal", limit=THREADED),
-    _ours("sets", "sets", "writethrough-normal", limit=THREADED, counted=1024),
+    _ours("sets", "sets", "writethrough-normal", limit=THREADED, weighed=False, counted=1024),
     _ours("rows-single", "rows-single", "writethrough-full", limit=THREADED, timed=False, counted=1000),
     _ours("rows-batch", "rows-batch", "writethrough-normal", batch=100, limit=THREADED, counted=5000),
     _ours("writers", "writers", "writethrough-normal", tasks=16, limit=THREADED, counted=1600, commit_after=16),
@@ -113,8 +117,3 @@ def _repository(file: Path) -> Path:
         if os.path.exists(folder / ".git"):
             return folder
     raise ValueError(f"{file.name} is in no git repository: it says which project is judged")
-
-
-def of_kind(bodies: Tuple[Body, ...], names: List[str]) -> List[Body]:
-    """Return the bodies of these names."""
-    return [body for body in bodies if body.name in names]

@@ -1,14 +1,75 @@
-"""Instructions of each body, counted under valgrind by `harness.measure`; without valgrind there are none."""
+"""Instructions of each body, counted by valgrind's cachegrind: the difference of two runs, one with more operations."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Dict, List, Sequence
 
-from harness.gate.bodies import Body, Project
-from harness.gate.trees import Tree
+from harness.gate.bodies import CPU, Body, Project
+from harness.gate.trees import Tree, TreeError
+from harness.measure.remote import ROOT, environment
+
+_OPERATIONS = {True: 10_000, False: 2_000}  # of a body that is CPU alone, or not
+_TIMEOUT_S = 300
+_COUNTED = re.compile(r"I\s+refs:\s+([\d,]+)")
 
 
-def counted(tree: Tree, project: Project, bodies: Sequence[Body], scratch: Path) -> Dict[str, float]:
-    """Return the instructions of one operation of each body."""
-    return {}
+def missing() -> str:
+    """Say what to install; nothing if it is there."""
+    there = shutil.which("valgrind")
+    return "" if there else "instructions are not counted: install valgrind (on Debian: apt-get install valgrind)"
+
+
+def counted(tree: Tree, project: Project, bodies: Sequence[Body], scratch: Path) -> Dict[str, List[float]]:
+    """Return the instructions of one operation of each body: of two runs where threads meet.
+
+    Raises:
+        TreeError: a body fails under valgrind.
+    """
+    found: Dict[str, List[float]] = {}
+    runs = [body for body in bodies for _ in range(1 if body.limit == CPU else 2)]
+    with ThreadPoolExecutor(2) as pool:
+        for body, count in zip(runs, pool.map(lambda body: _of(tree, project, body, scratch), runs)):
+            found.setdefault(body.name, []).append(count)
+    return found
+
+
+def _of(tree: Tree, project: Project, body: Body, scratch: Path) -> float:
+    step = body.case.workload.step(body.case.params)
+    n = -(-_OPERATIONS[body.limit == CPU] // step) * step
+    few, many = (_run(tree, project, body, scratch, blocks) for blocks in ([step], [step, n]))
+    return round((many - few) / n, 3)
+
+
+def _run(tree: Tree, project: Project, body: Body, scratch: Path, blocks: List[int]) -> int:
+    folder = Path(tempfile.mkdtemp(prefix="valgrind-", dir=scratch))
+    request = {
+        "package": project.package,
+        "cpu": None,
+        "bodies": str(project.file) if project.file else None,
+        "case": body.case.as_json(),
+        "folder": str(folder),
+        "commit_after": body.commit_after,
+        "blocks": blocks,
+    }
+    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    command = [*valgrind, str(tree.python), "-m", "harness.gate.alone", json.dumps(request)]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(None), check=False, capture_output=True, text=True, timeout=_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TreeError(f"{body.name} took more than {_TIMEOUT_S} s under valgrind") from error
+    finally:
+        shutil.rmtree(folder)
+    found = _COUNTED.search(done.stderr)
+    if done.returncode or found is None:
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("==")]
+        raise TreeError(f"{body.name} failed under valgrind: {(lines or ['it said nothing'])[-1]}")
+    return int(found.group(1).replace(",", ""))

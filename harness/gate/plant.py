@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Tuple
 
 from harness.gate import paired, statistics
 from harness.gate.bodies import Body
@@ -20,7 +20,9 @@ from harness.gate.trees import Patch, TreeError
 TURNS = "ADSQ_GATE_TURNS"
 BODY = "hits"  # which the loop slows down
 KINDS = ("instructions", "time")
-_PROBE = 256  # turns
+_PROBE = 64  # turns
+_PROBES = 6
+_ABOVE = 0.2
 _RESTARTS = 20
 _MOST = 0.5
 _MODULE = f"""
@@ -36,7 +38,7 @@ mod plant {{
     }}
 }}
 """
-_AGET = re.compile(r"(pub unsafe fn aget\(.*?\{\n)", re.DOTALL)
+_AGET = re.compile(r"(pub (?:unsafe )?fn aget\b[^{]*\{\n)")
 
 
 @dataclass(frozen=True)
@@ -83,35 +85,32 @@ def turn(turns: int) -> None:
     os.environ[TURNS] = str(turns)
 
 
-def calibrated_time(stand: Stand, body: Body, share: float, step: Callable[[str], None]) -> int:
-    """Return the turns that make the body slower by this share of its time.
+def calibrated(measured: Callable[[], float], share: float) -> Tuple[int, float]:
+    """Set turns that make head cost this share more than base, or a little above; return them, and what it costs then.
 
-    One probe finds what a turn costs, a second one with about the right number corrects it.
+    ``measured`` returns what head costs for each of base. The loop costs something without a turn, too, and a turn of a
+    short loop takes less time than one of a long loop: the probes come near step by step.
     """
-    turns = _PROBE
-    for probe in range(2):
+    turn(0)
+    idle, turns, cost = measured(), _PROBE, 0.0
+    for _ in range(_PROBES):
         turn(turns)
-        ratio = _measured(stand, body, step, f"calibration {probe + 1} of 2")
-        turns = max(1, round(turns * share / max(ratio - 1, share / 50)))
-    turn(turns)
-    return turns
+        cost = measured()
+        if share <= cost - 1 <= share * (1 + _ABOVE):
+            break
+        each = max((cost - idle) / turns, share / _PROBE)
+        again = max(1, ceil((share * (1 + _ABOVE / 2) + 1 - idle) / each))
+        if again == turns:
+            break  # one turn more or less is too much
+        turns = again
+    return turns, round(cost, 4)
 
 
-def _measured(stand: Stand, body: Body, step: Callable[[str], None], doing: str) -> float:
+def time_of(stand: Stand, body: Body, step: Callable[[str], None]) -> float:
+    """Return head's time for each of base's."""
     samples = []
     for restart in range(_RESTARTS):
         with stand.timed(restart) as pair, stand.folder() as folder:
             samples.append(paired.restart(pair, [body], folder, {}, quads=20, block_s=0.0015)[0].samples)
-        step(doing)
+        step("calibration")
     return statistics.ratio(samples).ratio
-
-
-def calibrated_instructions(count: Callable[[], float], share: float) -> int:
-    """Return the least turns that add this share of a body's instructions; ``count`` counts head's."""
-    turn(0)
-    without = count()
-    turn(_PROBE)
-    each = (count() - without) / _PROBE
-    turns = max(1, ceil(without * share / each))
-    turn(turns)
-    return turns

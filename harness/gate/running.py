@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Protocol, Set, Tuple
+from typing import Any, Dict, List, Optional, Protocol, Sequence, Set, Tuple
 
 from harness.gate import counting, instructions, plant, writes
 from harness.gate.asked import Asked
+from harness.gate.bodies import Body
 from harness.gate.counting import Counter
 from harness.gate.judging import Judge
 from harness.gate.record import GateRecord
 from harness.gate.stand import Stand
 from harness.gate.statistics import rate
-from harness.gate.trees import Tree, TreeError, installed
+from harness.gate.trees import Tree, TreeError, installed, resolve
 from harness.gate.verdict import Verdict
 from harness.measure import host, syncs
 from harness.measure.remote import WorkerError
@@ -74,13 +75,15 @@ class Gate:
             with record:
                 self._begin(record, base, head)
                 return self._evaluated(record, stand)
-        except (TreeError, CannotSyncError, WorkerError, ValueError) as error:
+        except (TreeError, CannotSyncError, WorkerError, ValueError, OSError) as error:
             raise NotJudgedError(str(error)) from error
         finally:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _trees(self) -> Tuple[Tree, Tree]:
         asked = self.asked
+        for revision in (asked.base, asked.head):
+            resolve(asked.project.repository, revision)  # before anything is built
         self.screen.step("building BASE")
         base = installed(asked.project, asked.base, self.scratch / "base", self.cache)
         self.screen.step("building HEAD")
@@ -137,13 +140,17 @@ class Gate:
                 base, head = counting.written(stand.counted, writing, folder)
             counters += counting.compared(base, head, limits, allowed)
         if number == 0 or planted:
-            base, head = (self._instructions(tree) for tree in (stand.base, stand.head))
+            weighed = [body for body in asked.bodies if body.weighed]
+            base, head = (self._instructions(tree, weighed) for tree in (stand.base, stand.head))
             counters += counting.compared(base, head, limits, allowed)
         return counters
 
-    def _instructions(self, tree: Tree) -> counting.Counts:
-        found = instructions.counted(tree, self.asked.project, self.asked.bodies, self.scratch)
-        return {body: {counting.INSTRUCTIONS: [count]} for body, count in found.items()}
+    def _instructions(self, tree: Tree, bodies: Sequence[Body]) -> counting.Counts:
+        if instructions.missing():
+            self.screen.line(instructions.missing())
+            return {}
+        found = instructions.counted(tree, self.asked.project, bodies, self.scratch)
+        return {body: {counting.INSTRUCTIONS: counts} for body, counts in found.items()}
 
     def _plant(self, record: GateRecord, stand: Stand) -> None:
         """Find how often the planted loop must turn; the record keeps it."""
@@ -154,14 +161,17 @@ class Gate:
             return
         planted = self.asked.planted
         body = next(body for body in self.asked.project.bodies if body.name == plant.BODY)
-        if planted.kind == "time":
-            turns = plant.calibrated_time(stand, body, planted.share, self.screen.step)
-        else:
-            turns = plant.calibrated_instructions(
-                lambda: instructions.counted(stand.head, self.asked.project, [body], self.scratch)[body.name],
-                planted.share,
-            )
-        record.add("planted", body=body.name, planted=str(planted), turns=turns)
+
+        def time() -> float:
+            return plant.time_of(stand, body, self.screen.step)
+
+        def counted() -> float:
+            base, head = (self._instructions(tree, [body])[body.name] for tree in (stand.base, stand.head))
+            return min(head[counting.INSTRUCTIONS]) / min(base[counting.INSTRUCTIONS])
+
+        turns, effect = plant.calibrated(time if planted.kind == "time" else counted, planted.share)
+        record.add("planted", body=body.name, planted=str(planted), turns=turns, effect=effect)
+        self.screen.line(f"planted: {turns} turns in aget; {body.name} has {effect - 1:.1%} more {planted.kind}")
 
     def _concluded(self, record: GateRecord, verdicts: List[Verdict]) -> int:
         if not (self.asked.aa or self.asked.planted):

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Callable, Iterable, List, Optional
 
-from harness.report import history, tables
+from harness.report import history, limits, tables
 from harness.report.markdown import source
 from harness.report.recorded import Recorded, newest
 from harness.report.table import Table
@@ -38,6 +38,11 @@ def page(results: Path, draw: Draw) -> str:
             run = Recorded.load(path)
             images = [_image(png) for png in draw(run)] if driver == "sweep" else []
             sections += [f"<p>{_source(run)}</p>", *images, *map(_table, tables_of(run))]
+    for latest in (False, True):
+        path = limits.pick(results / "runs", latest=latest)
+        if path is not None:
+            run = Recorded.load(path)
+            sections += [f"<p>{_source(run)}</p>", _table(limits.limits(run))]
     sections += _history(results / "asv")
     return _document(sections)
 

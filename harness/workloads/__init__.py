@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict
 
-from harness.workloads import batch, cold, corpus, micro, own, replay, whole, writers, ycsb
+from harness.workloads import batch, cached, cold, corpus, micro, own, records, replay, whole, writers, ycsb
 from harness.workloads.workload import Params, Workload
 
 WORKLOADS: Dict[str, Workload] = {
@@ -20,6 +20,14 @@ WORKLOADS: Dict[str, Workload] = {
         corpus.FILES_WRITTEN,
         cold.COLD_READS,
         cold.COLD_GATHERS,
+        cold.COLD_BATCHES,
+        cached.GATHERS,
+        cached.SETS_BATCH,
+        cached.SETS_PAIRS,
+        records.RECORD_HITS,
+        records.PICKLED_HITS,
+        records.RECORD_SETS,
+        records.PICKLED_SETS,
         ycsb.YCSB_A,
         ycsb.YCSB_B,
         ycsb.YCSB_C,

@@ -75,6 +75,14 @@ def sync_reads_batch(store: Any, batches: List[List[str]], n: int) -> None:
             store.batch_get(keys)
 
 
+async def control_reads_batch(store: Any, batches: List[List[str]], n: int) -> None:
+    """Look every key up in the dict itself, one comprehension for each batch."""
+    entries = store.entries
+    for _ in range(n // sum(map(len, batches))):
+        for keys in batches:
+            _looked_up = {key: entries[key] for key in keys}
+
+
 def _batch(params: Params) -> int:
     return params.batch
 
@@ -117,5 +125,6 @@ READS_BATCH = Workload(
     state=_reads,
     body=reads_batch,
     sync_body=sync_reads_batch,
+    control_body=control_reads_batch,
     step=_keys,
 )

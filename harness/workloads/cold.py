@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import cycle, islice
-from typing import Any, Iterator
+from typing import Any, Iterator, Tuple
 
 from harness.workloads import streams
 from harness.workloads.workload import Params, Start, Workload
@@ -40,6 +40,26 @@ def _gathered(params: Params) -> int:
     return GATHERED
 
 
+async def cold_batches(store: Any, batches: Tuple[int, Iterator[str]], n: int) -> None:
+    """Read keys by batch calls."""
+    size, keys = batches
+    for _ in range(n // size):
+        await store.abatch_get(list(islice(keys, size)))
+
+
+def sync_cold_batches(store: Any, batches: Tuple[int, Iterator[str]], n: int) -> None:
+    """Read as many keys, one after the other."""
+    sync_cold_reads(store, batches[1], n)
+
+
+def _batches(params: Params) -> Tuple[int, Iterator[str]]:
+    return params.batch, _state(params)
+
+
+def _batch(params: Params) -> int:
+    return params.batch
+
+
 COLD_READS = Workload(
     name="cold-reads",
     version=1,
@@ -61,5 +81,17 @@ COLD_GATHERS = Workload(
     body=cold_gathers,
     sync_body=sync_cold_reads,
     step=_gathered,
+    start=Start.REOPENED,
+)
+COLD_BATCHES = Workload(
+    name="cold-batches",
+    version=1,
+    question="What does such a read cost in a batch call?",
+    per="read",
+    entries=streams.entries,
+    state=_batches,
+    body=cold_batches,
+    sync_body=sync_cold_batches,
+    step=_batch,
     start=Start.REOPENED,
 )

@@ -1,0 +1,45 @@
+"""Reads of keys that were read before, while another process commits so many times a second."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+from typing import Any, Dict, List
+
+from harness.measure.bench import Bench
+from harness.measure.counters import difference
+from harness.probes.child import neighbour
+from harness.suites.limit import rust
+from harness.workloads import Params
+
+KEYS = 1000
+
+
+def run(folder: str, rate: float, seconds: float = 1.5) -> Dict[str, Any]:
+    """Return nanoseconds of a read with and without the commits, and the share of hits with them."""
+    bench = Bench()
+    opened = bench.open(rust("hits", "lazy", Params(keys=KEYS)), folder)
+    bench.loop.run_until_complete(opened.store.aflush())
+
+    def blocks(for_s: float) -> List[float]:
+        until, found = perf_counter() + for_s, []
+        while perf_counter() < until:
+            found.append(bench.block(opened, 10 * KEYS).ns / (10 * KEYS))
+        return found
+
+    blocks(0.05)
+    alone = blocks(0.3)
+    with neighbour(os.path.join(folder, "store.db"), rate):
+        before = opened.store.stats()
+        beside = blocks(seconds)
+        counted = difference(_numbers(opened.store.stats()), _numbers(before))
+    reads = counted["hits"] + counted["misses"]
+    facts = {"hit_ratio": counted["hits"] / reads, "foreign_changes": counted["foreign_changes"] / seconds}
+    sample = max(1, len(beside) // 50)
+    calm = sorted(alone)[len(alone) // 2]
+    found = [sum(beside[start : start + sample]) / sample for start in range(0, len(beside) - sample + 1, sample)]
+    return {"ours": found, "against": [calm] * len(found), "facts": facts}
+
+
+def _numbers(stats: Dict[str, Any]) -> Dict[str, int]:
+    return {name: stats[name] for name in ("hits", "misses", "foreign_changes")}
