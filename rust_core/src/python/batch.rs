@@ -2,9 +2,9 @@
 //!
 //! No Python code runs between the first look at the cache (or at the argument's items) and the last.
 use super::arguments::Arguments;
-use super::cache::{Cache, Kept, State};
 use super::call::{Call, submit};
 use super::core::{Core, Mode};
+use super::entry::{Form, Kept, State};
 use super::hot::{This, change, done, encode_atom, finish, unopened};
 use super::job::Commit;
 use super::key::{Key, OwnedKey};
@@ -34,22 +34,25 @@ fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
     let (mut index, mut encoded) = (0, Vec::new());
     let is_there = all_items(keys, |&key| {
         let Some(entry) = Key::of(key).and_then(|key| core.cache.find(view.table, &key)) else { return false };
-        if core.checked && entry.state == State::Saved && entry.epoch != epoch {
+        if core.checked && !entry.is_valid(epoch) {
             return false;
         }
         entry.visit();
-        let object = entry.kept.object.as_ref().or_else(|| {
-            encoded.push(index);
-            entry.kept.encoded.as_ref().filter(|_| view.kind == Kind::Pickle)
-        });
+        if entry.form() != Form::Object {
+            if view.kind != Kind::Pickle {
+                return false;
+            }
+            encoded.push((index, entry.form() == Form::Plain));
+        }
         index += 1;
-        object.is_some_and(|object| list.push(object.clone()))
+        entry.value().is_some_and(|value| list.push(value.clone()))
     });
     if !is_there {
         return None;
     }
-    for index in encoded {
-        let object = plain_pickle::loads(py, &list.get(index)?)?; // may run Python code: `core` is not used any more
+    for (index, is_plain) in encoded {
+        let load = if is_plain { plain_pickle::loads_known } else { plain_pickle::loads };
+        let object = load(py, &list.get(index)?)?; // may run Python code: `core` is not used any more
         list.replace(index, object);
     }
     this.get().view(py)?.engine().core(py).hits += count as u64;
@@ -77,25 +80,31 @@ struct Item {
     encoded: Ref,
 }
 
-/// The items of a dict of usual keys and atoms; None: go the generic way.
+/// The items of a dict of usual keys, and values that need no codec; None: go the generic way. May run Python code.
 fn items(view: &View, given: Object<'_, '_>) -> Option<Vec<Item>> {
+    let (kind, most) = (view.kind, view.max_value_bytes);
     let mut items = Vec::with_capacity(given.cast_exact::<PyDict>().ok()?.len());
+    let mut containers = Vec::new();
     let is_usual = all_pairs(given, |key, value| {
-        let item = item(view, key, value);
-        let is_usual = item.is_some();
-        items.extend(item);
-        is_usual
+        let Some(key) = Key::of(key).and_then(|key| OwnedKey::ascii(&key)) else { return false };
+        let value_of_item = Ref::of(&value);
+        let encoded = encode_atom(value, kind).unwrap_or_else(|| {
+            containers.push(items.len());
+            value_of_item.clone()
+        });
+        let kept = Kept::object(value_of_item, encoded.bytes().len());
+        items.push(Item { key, kept, encoded });
+        kind == Kind::Pickle || containers.is_empty()
     });
-    (is_usual && !items.is_empty()).then_some(items)
-}
-
-#[inline(always)]
-fn item(view: &View, key: Object<'_, '_>, value: Object<'_, '_>) -> Option<Item> {
-    let key = OwnedKey::ascii(&Key::of(key)?)?;
-    let encoded = encode_atom(value, view.kind)?;
-    let size_bytes = encoded.bytes().len();
-    let kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes, plain: false };
-    (size_bytes <= view.max_value_bytes).then_some(Item { key, kept, encoded })
+    if !is_usual || items.is_empty() {
+        return None;
+    }
+    for index in containers {
+        let encoded = plain_pickle::dumps(items[index].encoded.bind(given.py()))?;
+        items[index].kept = Kept::encoded(encoded.clone());
+        items[index].encoded = encoded;
+    }
+    items.iter().all(|item| item.encoded.bytes().len() <= most).then_some(items)
 }
 
 /// None: go the generic way; nothing was changed.
@@ -103,28 +112,31 @@ fn put_all<'py>(this: This<'_, 'py>, arguments: Arguments<'_, '_>) -> Option<PyR
     let py = this.py();
     let given = arguments.only()?;
     completion::drain(py);
-    let view = this.get().view(py)?;
+    let (items, table) = {
+        let view = this.get().view(py)?;
+        (items(view, given)?, view.table)
+    };
+    let view = this.get().view(py).filter(|view| view.table == table)?; // it may have run Python code: look again
     let core = view.engine().core(py);
     if !core.direct {
         return None;
     }
-    let items = items(view, given)?;
-    let (engine, table) = (view.engine_object(py), view.table);
+    let engine = view.engine_object(py);
     match core.mode {
         Mode::Memory if fits(core, table, &items) => {
             for Item { key, kept, .. } in &items {
-                core.cache.set(table, key, kept.clone(), State::Saved, 0, 0);
+                core.cache.set(table, key, kept.clone(), State::Saved, 0);
             }
         }
         Mode::Lazy if lazy::takes_puts(core) => {
-            let bytes = items.iter().map(|item| item.key.bytes().len() + item.kept.size_bytes).sum();
+            let bytes = items.iter().map(|item| item.key.bytes().len() + item.encoded.bytes().len()).sum();
             if lazy::might_fill(core, items.len(), bytes) {
                 return None;
             }
             lazy::put_all(&engine, table, bytes, items.into_iter().map(|item| (item.key, item.kept, item.encoded)));
         }
         Mode::Writethrough => {
-            let put = |item: Item| change(view, py, item.key, item.kept.object, item.encoded);
+            let put = |item: Item| change(view, py, item.key, item.kept.into_object(), item.encoded);
             let changes = items.into_iter().map(put).collect();
             return Some(submit(&engine, Call::Commit(Commit { changes, wants_old: false, tells: false })));
         }
@@ -140,7 +152,7 @@ fn fits(core: &Core, table: u32, items: &[Item]) -> bool {
     for Item { key, kept, .. } in items {
         let old = core.cache.cost_of(table, &key.borrow());
         entries += isize::from(old.is_none());
-        bytes += Cache::cost(key, kept) as isize - old.unwrap_or(0) as isize;
+        bytes += kept.cost(key) as isize - old.unwrap_or(0) as isize;
     }
     core.options.evict || !core.cache.would_overflow(entries, bytes)
 }

@@ -27,6 +27,9 @@ pub struct Engine {
     core: GilCell<Core>,
 }
 
+/// Entries of a memory that was emptied that one call releases, some 50 us.
+const ENTRIES_AT_ONCE: usize = 500;
+
 /// All live engines: what a notice from a thread is for.
 static ENGINES: GilCell<RefCell<Engines>> = GilCell::new(RefCell::new(Engines { last_id: 0, all: Vec::new() }));
 
@@ -79,11 +82,17 @@ impl Engine {
         self.core.look(py)
     }
 
-    /// Release what the cache displaced, now that nothing is borrowed.
+    /// Release what the cache displaced, now that nothing is borrowed; a memory that was emptied, a part at a time.
     pub fn sweep(&self, py: Python<'_>) {
-        while let Some(displaced) = self.core(py).cache.trash.pop() {
+        let mut left = ENTRIES_AT_ONCE;
+        while let Some(displaced) = self.core(py).cache.trash.pop(&mut left) {
             drop(displaced);
         }
+    }
+
+    /// The same, all of it.
+    pub fn sweep_all(&self, py: Python<'_>) {
+        drop(std::mem::take(&mut self.core(py).cache.trash));
     }
 }
 

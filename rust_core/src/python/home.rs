@@ -1,7 +1,7 @@
 //! What finished jobs do when they come home: publish to memory first, acknowledge then, let go of references last.
-use super::cache::State;
 use super::core::{Core, Phase};
 use super::engine::{self, Engine};
+use super::entry::State;
 use super::job::{Asker, Change, Commit, Content, Read, Work, complete};
 use super::key::OwnedKey;
 use super::reference::Ref;
@@ -88,7 +88,7 @@ fn close_home(engine: &Bound<'_, Engine>, outcome: Outcome) -> PyResult<Ref> {
     core.settle();
     if core.phase == Phase::Closed {
         core.cache.clear();
-        engine.get().sweep(py);
+        engine.get().sweep_all(py);
     }
     failed.map_or_else(|| Ok(Ref::none()), |failure| Err(errors::exception(py, &failure)))
 }
@@ -220,7 +220,7 @@ fn publish(core: &mut Core, change: &Change, was: &Was, epoch: u64) {
                 (Kind::Put | Kind::PutIfAbsent, Some(value)) if core.phase == Phase::Open => {
                     let kind = core.tables[table as usize].kind();
                     let kept = read::kept(kind, change.object.clone(), value.clone());
-                    core.cache.set(table, key, kept, State::Saved, epoch, 0);
+                    core.cache.set(table, key, kept, State::Saved, epoch);
                 }
                 _ => drop(core.cache.remove(table, &key.borrow())), // PutIfEqual: the file knows
             }

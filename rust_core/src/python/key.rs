@@ -29,8 +29,9 @@ impl<'a> Key<'a> {
     }
 
     #[inline(always)]
-    pub fn is(&self, other: &Ref<Exact>, hash: isize) -> bool {
-        self.text.is(other.text()) || (self.hash == hash && is_equal(self.text, other.text()))
+    pub fn is(&self, other: &Ref<Exact>) -> bool {
+        let other = other.text();
+        self.text.is(other) || (self.hash == other.hash() && is_equal(self.text, other))
     }
 }
 

@@ -1,9 +1,9 @@
 //! persist_mode="lazy": decided in memory, queued for the flush, in strict order per key.
-use super::cache::{Kept, State};
 use super::call::{Call, carry_out};
 use super::core::{Core, Mode, Phase, Table, WaitsForRoom};
 use super::decide::{Homes, cold_keys, decide};
 use super::engine::Engine;
+use super::entry::{Kept, State};
 use super::gates::Parked;
 use super::job::{Asker, Change, Commit, Job, Put, Puts, Work, complete};
 use super::key::OwnedKey;
@@ -195,10 +195,10 @@ pub fn remember(core: &mut Core, mut change: Change) -> Change {
             let is_delete = change.kind == Kind::Delete;
             let value = value.clone().filter(|_| !is_delete);
             let kind = core.tables[table as usize].kind();
-            let kept = value.map_or_else(Kept::default, |value| read::kept(kind, change.object.take(), value));
+            let kept = value.map_or(Kept::NOTHING, |value| read::kept(kind, change.object.take(), value));
             let state = if is_delete { State::UnsavedAbsent } else { State::Unsaved };
             core.flights.publish(table, key);
-            core.cache.set(table, key, kept, state, 0, generation);
+            core.cache.set(table, key, kept, state, generation);
             change.kind = if is_delete { Kind::Delete } else { Kind::Put };
         }
         _ => {
@@ -231,7 +231,7 @@ pub fn put(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, mut kept: Kept
     core.flights.publish(table, &key);
     let slot = match core.cache.overwrite(table, &key.borrow(), &mut kept, generation) {
         Some(slot) => slot,
-        None => core.cache.set(table, &key, std::mem::take(&mut kept), State::Unsaved, 0, generation),
+        None => core.cache.set(table, &key, std::mem::replace(&mut kept, Kept::NOTHING), State::Unsaved, generation),
     };
     let put = Put { key, value, generation, slot };
     let size_bytes = put.size_bytes();
@@ -262,9 +262,11 @@ pub fn put_all(
         core.flights.publish(number, &key);
         let slot = match core.cache.overwrite(number, &key.borrow(), &mut kept, generation) {
             Some(slot) => slot,
-            None => core.cache.set(number, &key, std::mem::take(&mut kept), State::Unsaved, 0, generation),
+            None => {
+                core.cache.set(number, &key, std::mem::replace(&mut kept, Kept::NOTHING), State::Unsaved, generation)
+            }
         };
-        core.cache.trash.extend([kept.object, kept.encoded].into_iter().flatten());
+        core.cache.trash.extend(kept.references());
         puts.push(Put { key, value, generation, slot });
     }
     core.unsaved.operations += puts.len();

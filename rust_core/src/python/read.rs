@@ -1,7 +1,7 @@
 //! Reads: from memory, else from the file: on this thread where that needs no disk, else on the reader's.
-use super::cache::{Kept, State};
 use super::core::{Core, Found, Known};
 use super::engine::Engine;
+use super::entry::{Form, Kept, State};
 use super::job::{Asker, Job, Read, Work, complete};
 use super::key::OwnedKey;
 use super::reference::Ref;
@@ -165,24 +165,27 @@ fn read_inline(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey) -> Cold {
 
 /// Keep what the file holds, unless memory holds something newer.
 pub fn keep(core: &mut Core, table: u32, key: &OwnedKey, encoded: &Ref, epoch: u64) {
-    let newer = core.cache.find(table, &key.borrow()).is_some_and(|entry| entry.state != State::Saved);
+    let newer = core.cache.find(table, &key.borrow()).is_some_and(|entry| entry.state() != State::Saved);
     if !newer {
         let kept = kept(core.tables[table as usize].kind(), None, encoded.clone());
-        core.cache.set(table, key, kept, State::Saved, epoch, 0);
+        core.cache.set(table, key, kept, State::Saved, epoch);
     }
 }
 
 /// What memory keeps of a value: `object` is one that `may_stay`.
 pub fn kept(kind: Kind, object: Option<Ref>, encoded: Ref) -> Kept {
-    let content = encoded.bytes();
-    let size_bytes = content.len();
-    if kind == Kind::Bytes {
-        return Kept { object: Some(encoded), encoded: None, size_bytes, plain: false };
+    let size_bytes = encoded.bytes().len();
+    match (object, kind) {
+        (_, Kind::Bytes) => Kept::object(encoded, size_bytes),
+        (None, _) => Kept::encoded(encoded),
+        // The object alone will do where it can be encoded again without its codec.
+        (Some(object), Kind::Pickle)
+            if value::pickle(&object).is_some_and(|again| again.bytes() == encoded.bytes()) =>
+        {
+            Kept::object(object, size_bytes)
+        }
+        (Some(object), _) => Kept::both(object, encoded),
     }
-    // The object alone will do where it can be encoded again without its codec.
-    let again = object.as_ref().filter(|_| kind == Kind::Pickle).and_then(value::pickle);
-    let is_enough = again.is_some_and(|again| again.bytes() == content);
-    Kept { object, encoded: (!is_enough).then_some(encoded), size_bytes, plain: false }
 }
 
 pub fn ask_reader(engine: &Bound<'_, Engine>, table: u32, keys: Vec<OwnedKey>, asker: Asker, awaitable: Ref) {
@@ -235,11 +238,9 @@ pub fn decode(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Re
     let object: Ref = decoded.map_err(|error| with_key(engine, table, key, error))?.into();
     if value::may_stay(object.bind(py), kind) {
         let core = engine.get().core(py);
-        if let Some(entry) = core.cache.find_mut(table, &key.borrow()) {
-            let same = entry.kept.encoded.as_ref().is_some_and(|kept| kept.as_ptr() == encoded.as_ptr());
-            if same && entry.kept.object.is_none() {
-                let old = std::mem::replace(&mut entry.kept, kept(kind, Some(object.clone()), encoded.clone()));
-                core.cache.trash.extend([old.object, old.encoded].into_iter().flatten());
+        if let Some(entry) = core.cache.find(table, &key.borrow()) {
+            if entry.form() != Form::Object && entry.value().is_some_and(|kept| kept.as_ptr() == encoded.as_ptr()) {
+                core.cache.decoded(table, &key.borrow(), kept(kind, Some(object.clone()), encoded.clone()));
             }
         }
         engine.get().sweep(py);

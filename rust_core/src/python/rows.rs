@@ -1,6 +1,6 @@
 //! Pages of an iteration.
 use super::call::Page;
-use super::core::{Core, Found};
+use super::core::Core;
 use super::engine::Engine;
 use super::key::{Key, OwnedKey};
 use super::reference::{Exact, Ref};
@@ -29,7 +29,7 @@ pub fn of_file(py: Python<'_>, rows: &[Row]) -> PyResult<Ref> {
 
 pub fn memory_count(engine: &Bound<'_, Engine>, table: u32) -> PyResult<Ref> {
     let core = engine.get().core(engine.py());
-    let count = core.cache.keys(table).count();
+    let count = core.cache.count(table);
     Ok(count.into_pyobject(engine.py())?.into_any().into())
 }
 
@@ -77,13 +77,12 @@ fn range(sorted: &Sorted, page: &Page) -> Range<usize> {
 /// One row and its size.
 fn row(core: &Core, page: &Page, key: &Ref<Exact>) -> Option<((Ref, Option<Ref>), usize)> {
     let entry = core.cache.find(page.table, &Key::of_text(key))?;
-    let size_bytes = entry.kept.size_bytes + entry.key_bytes();
+    let size_bytes = entry.size_bytes() + entry.key_bytes();
     if !page.values {
         return Some(((key.clone().untyped(), None), entry.key_bytes()));
     }
     let kind = core.tables[page.table as usize].kind();
-    let found = Found { object: entry.kept.object.clone(), encoded: entry.kept.encoded.clone() };
-    Some(((key.clone().untyped(), found.encoded(kind)), size_bytes))
+    Some(((key.clone().untyped(), core.found(entry, &Key::of_text(key)).encoded(kind)), size_bytes))
 }
 
 /// The tables that were created, as rows of `adsq_meta`.
