@@ -34,18 +34,18 @@ fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
     let (mut index, mut encoded) = (0, Vec::new());
     let is_there = all_items(keys, |&key| {
         let Some(entry) = Key::of(key).and_then(|key| core.cache.find(view.table, &key)) else { return false };
-        if core.checked && !entry.is_valid(epoch) {
-            return false;
+        if !entry.shows_object(|| epoch) {
+            let is_true = !core.checked || entry.is_valid(epoch);
+            match entry.form() {
+                Form::Encoded | Form::Plain if is_true && view.kind == Kind::Pickle => {
+                    encoded.push((index, entry.form() == Form::Plain));
+                }
+                _ => return false,
+            }
         }
         entry.visit();
-        if entry.form() != Form::Object {
-            if view.kind != Kind::Pickle {
-                return false;
-            }
-            encoded.push((index, entry.form() == Form::Plain));
-        }
         index += 1;
-        entry.value().is_some_and(|value| list.push(value.clone()))
+        list.push(entry.value().clone())
     });
     if !is_there {
         return None;
@@ -87,24 +87,27 @@ fn items(view: &View, given: Object<'_, '_>) -> Option<Vec<Item>> {
     let mut containers = Vec::new();
     let is_usual = all_pairs(given, |key, value| {
         let Some(key) = Key::of(key).and_then(|key| OwnedKey::ascii(&key)) else { return false };
-        let value_of_item = Ref::of(&value);
-        let encoded = encode_atom(value, kind).unwrap_or_else(|| {
+        let encoded = encode_atom(value, kind);
+        if encoded.is_none() {
             containers.push(items.len());
-            value_of_item.clone()
-        });
-        let kept = Kept::object(value_of_item, encoded.bytes().len());
-        items.push(Item { key, kept, encoded });
-        kind == Kind::Pickle || containers.is_empty()
+        }
+        let encoded = encoded.unwrap_or_else(|| Ref::of(&value)); // of a container: for the time being
+        let size_bytes = encoded.bytes().len();
+        items.push(Item { key, kept: Kept::object(Ref::of(&value), size_bytes), encoded });
+        size_bytes <= most && (containers.is_empty() || kind == Kind::Pickle)
     });
     if !is_usual || items.is_empty() {
         return None;
     }
     for index in containers {
         let encoded = plain_pickle::dumps(items[index].encoded.bind(given.py()))?;
+        if encoded.bytes().len() > most {
+            return None;
+        }
         items[index].kept = Kept::encoded(encoded.clone());
         items[index].encoded = encoded;
     }
-    items.iter().all(|item| item.encoded.bytes().len() <= most).then_some(items)
+    Some(items)
 }
 
 /// None: go the generic way; nothing was changed.

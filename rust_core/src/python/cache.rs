@@ -49,6 +49,11 @@ impl Trash {
         self.references.extend(references);
     }
 
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.references.is_empty() && self.slots.is_empty()
+    }
+
     fn bury(&mut self, slots: Slots) {
         self.slots.extend(slots);
     }
@@ -58,8 +63,7 @@ impl Trash {
         if self.references.is_empty() && !self.slots.is_empty() && *left > 0 {
             let rest = self.slots.len().saturating_sub(*left);
             *left = 0;
-            let these = self.slots.drain(rest..).flatten().flat_map(Entry::references).flatten();
-            self.references.extend(these);
+            self.references.extend(self.slots.drain(rest..).flatten().flat_map(Entry::references));
             if self.slots.is_empty() {
                 self.slots = Vec::new();
             }
@@ -111,7 +115,13 @@ impl Cache {
 
     #[inline(always)]
     pub fn find(&self, table: u32, key: &Key<'_>) -> Option<&Entry> {
-        self.slots[self.slot_of(table, key)? as usize].as_ref()
+        let mut found = None; // what `is_it` saw last
+        let is_it = |&slot: &u32| {
+            found = self.slots.get(slot as usize).and_then(Option::as_ref);
+            found.is_some_and(|entry| entry.table == table && key.is(entry.key()))
+        };
+        self.index.find(spread(key.hash, table), is_it)?;
+        found
     }
 
     pub fn find_mut(&mut self, table: u32, key: &Key<'_>) -> Option<&mut Entry> {
@@ -140,16 +150,18 @@ impl Cache {
 
     /// Keep a value. A saved one that finds no room at all is forgotten instead.
     /// Returns where it is then.
-    pub fn set(&mut self, table: u32, key: &OwnedKey, kept: Kept, state: State, stamp: u64) -> u32 {
+    #[inline]
+    pub fn set(&mut self, table: u32, key: &OwnedKey, mut kept: Kept, state: State, stamp: u64) -> u32 {
         let fits = self.limits.entries > 0 && kept.cost(key) <= self.limits.bytes;
         if state == State::Saved && !fits {
-            self.trash.extend(kept.references());
+            self.trash.push(kept.value);
+            self.trash.extend(kept.beside);
             self.remove(table, &key.borrow());
             return NONE;
         }
         if let Some(slot) = self.slot_of(table, &key.borrow()) {
-            let old = self.replace(slot, kept, state, stamp);
-            self.trash.extend(old.into_iter().flat_map(Kept::references));
+            self.replace(slot, &mut kept, state, stamp);
+            self.trash.push(kept.value);
             self.make_room();
             return slot;
         }
@@ -162,14 +174,14 @@ impl Cache {
     }
 
     /// The object of an entry that held its encoded bytes.
-    pub fn decoded(&mut self, table: u32, key: &Key<'_>, kept: Kept) {
+    pub fn decoded(&mut self, table: u32, key: &Key<'_>, mut kept: Kept) {
         let Some(slot) = self.slot_of(table, key) else { return };
         let Some((state, stamp)) = self.slots[slot as usize].as_ref().map(|entry| (entry.state(), entry.stamp()))
         else {
             return;
         };
-        let old = self.replace(slot, kept, state, stamp);
-        self.trash.extend(old.into_iter().flat_map(Kept::references));
+        self.replace(slot, &mut kept, state, stamp);
+        self.trash.push(kept.value);
     }
 
     /// Memory mode: give an entry another value, if there is one and no limit is in the way;
@@ -181,10 +193,7 @@ impl Cache {
         if self.bytes - entry.size_bytes() + kept.size_bytes as usize > self.limits.bytes {
             return false;
         }
-        let given = std::mem::replace(kept, Kept::NOTHING);
-        if let Some(old) = self.replace(slot, given, State::Saved, 0) {
-            *kept = old;
-        }
+        self.replace(slot, kept, State::Saved, 0);
         true
     }
 
@@ -192,10 +201,7 @@ impl Cache {
     #[inline(always)]
     pub fn overwrite(&mut self, table: u32, key: &Key<'_>, kept: &mut Kept, generation: u64) -> Option<u32> {
         let slot = self.slot_of(table, key)?;
-        let given = std::mem::replace(kept, Kept::NOTHING);
-        if let Some(old) = self.replace(slot, given, State::Unsaved, generation) {
-            *kept = old;
-        }
+        self.replace(slot, kept, State::Unsaved, generation);
         if self.bytes > self.limits.bytes {
             self.make_room();
         }
@@ -203,18 +209,17 @@ impl Cache {
     }
 
     #[inline(always)]
-    fn replace(&mut self, slot: u32, mut kept: Kept, state: State, stamp: u64) -> Option<Kept> {
-        let entry = self.slots[slot as usize].as_mut()?;
+    fn replace(&mut self, slot: u32, kept: &mut Kept, state: State, stamp: u64) {
+        let Some(entry) = self.slots[slot as usize].as_mut() else { return };
         self.bytes = self.bytes - entry.size_bytes() + kept.size_bytes as usize;
-        let (was, had_beside, beside) = (entry.state(), entry.has_beside(), kept.beside.take());
-        let old = entry.replace(kept, beside.is_some(), state, stamp);
-        if had_beside || beside.is_some() {
-            self.keep_beside(slot, beside);
+        let (was, had_beside) = (entry.state(), entry.has_beside());
+        entry.replace(kept, state, stamp);
+        if had_beside || kept.beside.is_some() {
+            self.keep_beside(slot, kept.beside.take());
         }
         if (was == State::Saved) != (state == State::Saved) {
             self.change_state(slot, state);
         }
-        Some(old)
     }
 
     #[cold]
@@ -309,7 +314,7 @@ impl Cache {
         self.counts[entry.table as usize] -= 1;
         self.version += 1;
         self.free.push(slot);
-        self.trash.extend(entry.references().into_iter().flatten());
+        self.trash.extend(entry.references());
     }
 
     /// Forget a table, unsaved entries too. Cost: none where it is the only one in memory.

@@ -124,6 +124,11 @@ impl Core {
         }
     }
 
+    /// The epoch with which an entry is marked: no number moves where no other process can be there.
+    pub fn stamp(&self, epoch: u64) -> u64 {
+        if self.checked { epoch } else { 0 }
+    }
+
     /// The entry of a key, if a hit on it is true.
     #[inline(always)]
     pub fn find(&self, table: u32, key: &Key<'_>) -> Option<&Entry> {
@@ -145,7 +150,7 @@ impl Core {
 
     /// What an entry keeps of the value of its key.
     pub fn found(&self, entry: &Entry, key: &Key<'_>) -> Found {
-        let value = entry.value().cloned();
+        let value = Some(entry.value().clone());
         if entry.form() != Form::Object {
             return Found { object: None, encoded: value };
         }

@@ -83,7 +83,14 @@ impl Engine {
     }
 
     /// Release what the cache displaced, now that nothing is borrowed; a memory that was emptied, a part at a time.
+    #[inline(always)]
     pub fn sweep(&self, py: Python<'_>) {
+        if !self.core(py).cache.trash.is_empty() {
+            self.sweep_some(py);
+        }
+    }
+
+    fn sweep_some(&self, py: Python<'_>) {
         let mut left = ENTRIES_AT_ONCE;
         while let Some(displaced) = self.core(py).cache.trash.pop(&mut left) {
             drop(displaced);

@@ -29,31 +29,34 @@ pub enum Form {
     Encoded,
     /// A pickle that is known to name nothing: it takes no further look before it is loaded.
     Plain,
+    /// None, of a key that was deleted.
+    Nothing,
 }
 
 /// A value as memory keeps it.
 #[derive(Clone)]
 pub struct Kept {
     pub form: Form,
-    /// None: it was deleted.
-    pub value: Option<Ref>,
+    pub value: Ref,
     /// The encoded bytes, where they cannot be had again from the object.
     pub beside: Option<Ref>,
     pub size_bytes: u32, // encoded
 }
 
 impl Kept {
-    pub const NOTHING: Self = Self { form: Form::Object, value: None, beside: None, size_bytes: 0 };
+    pub fn nothing() -> Self {
+        Self { form: Form::Nothing, ..Self::object(Ref::none(), 0) }
+    }
 
     /// An object that can be encoded again without its codec.
     #[inline(always)]
     pub fn object(object: Ref, size_bytes: usize) -> Self {
-        Self { form: Form::Object, value: Some(object), beside: None, size_bytes: size_bytes as u32 }
+        Self { form: Form::Object, value: object, beside: None, size_bytes: size_bytes as u32 }
     }
 
     pub fn encoded(encoded: Ref) -> Self {
         let size_bytes = encoded.bytes().len() as u32;
-        Self { form: Form::Encoded, value: Some(encoded), beside: None, size_bytes }
+        Self { form: Form::Encoded, value: encoded, beside: None, size_bytes }
     }
 
     pub fn both(object: Ref, encoded: Ref) -> Self {
@@ -62,16 +65,12 @@ impl Kept {
     }
 
     pub fn into_object(self) -> Option<Ref> {
-        self.value.filter(|_| self.form == Form::Object)
+        (self.form == Form::Object).then_some(self.value)
     }
 
     /// What it costs with its key.
     pub fn cost(&self, key: &OwnedKey) -> usize {
         self.size_bytes as usize + key.bytes().len() + ENTRY_BYTES
-    }
-
-    pub fn references(self) -> impl Iterator<Item = Ref> {
-        [self.value, self.beside].into_iter().flatten()
     }
 }
 
@@ -101,7 +100,7 @@ impl Tag {
 
 pub struct Entry {
     key: Ref<Exact>,
-    value: Option<Ref>,
+    value: Ref,
     tag: Cell<Tag>,
     pub table: u32,
     size_bytes: u32,
@@ -112,7 +111,7 @@ pub struct Entry {
 const _: () = assert!(size_of::<Option<Entry>>() == 40);
 
 impl Entry {
-    /// Visited until there is room: it may not be what makes room for itself. What is beside, the cache keeps.
+    /// Visited until there is room: it may not be what makes room for itself. What is beside is not its to keep.
     pub fn new(table: u32, key: &OwnedKey, kept: Kept, beside: bool, state: State, stamp: u64) -> Self {
         Self {
             key: key.text().clone(),
@@ -125,13 +124,12 @@ impl Entry {
         }
     }
 
-    /// Give it another value; returns the one it had, but for what is beside.
+    /// Give it another value; `kept` gets the reference it had.
     #[inline(always)]
-    pub fn replace(&mut self, kept: Kept, beside: bool, state: State, stamp: u64) -> Kept {
-        let (form, value, size_bytes) = (self.form(), self.value.take(), self.size_bytes);
-        self.tag.set(Tag::new(state, kept.form, beside, stamp));
-        (self.value, self.size_bytes) = (kept.value, kept.size_bytes);
-        Kept { form, value, beside: None, size_bytes }
+    pub fn replace(&mut self, kept: &mut Kept, state: State, stamp: u64) {
+        self.tag.set(Tag::new(state, kept.form, kept.beside.is_some(), stamp));
+        self.size_bytes = kept.size_bytes;
+        std::mem::swap(&mut self.value, &mut kept.value);
     }
 
     #[inline(always)]
@@ -140,8 +138,8 @@ impl Entry {
     }
 
     #[inline(always)]
-    pub fn value(&self) -> Option<&Ref> {
-        self.value.as_ref()
+    pub fn value(&self) -> &Ref {
+        &self.value
     }
 
     #[inline(always)]
@@ -158,7 +156,8 @@ impl Entry {
         match self.tag.get().0 & FORM {
             0 => Form::Object,
             0b01000 => Form::Encoded,
-            _ => Form::Plain,
+            0b10000 => Form::Plain,
+            _ => Form::Nothing,
         }
     }
 
@@ -181,6 +180,13 @@ impl Entry {
     #[inline(always)]
     pub fn is_valid(&self, epoch: u64) -> bool {
         self.state() != State::Saved || self.stamp() == epoch
+    }
+
+    /// Whether a hit on it in the present epoch is the object that it holds.
+    #[inline(always)]
+    pub fn shows_object(&self, epoch: impl FnOnce() -> u64) -> bool {
+        let tag = self.tag.get().0;
+        tag & (STATE | FORM) == (State::Unsaved as u64) << 1 || tag & !(VISITED | BESIDE) == epoch() << STAMP
     }
 
     /// It was written to the file in that epoch.
@@ -224,7 +230,7 @@ impl Entry {
         self.size_bytes() + self.key_bytes() + ENTRY_BYTES
     }
 
-    pub fn references(self) -> [Option<Ref>; 2] {
-        [Some(self.key.untyped()), self.value]
+    pub fn references(self) -> [Ref; 2] {
+        [self.key.untyped(), self.value]
     }
 }

@@ -220,7 +220,7 @@ fn publish(core: &mut Core, change: &Change, was: &Was, epoch: u64) {
                 (Kind::Put | Kind::PutIfAbsent, Some(value)) if core.phase == Phase::Open => {
                     let kind = core.tables[table as usize].kind();
                     let kept = read::kept(kind, change.object.clone(), value.clone());
-                    core.cache.set(table, key, kept, State::Saved, epoch);
+                    core.cache.set(table, key, kept, State::Saved, core.stamp(epoch));
                 }
                 _ => drop(core.cache.remove(table, &key.borrow())), // PutIfEqual: the file knows
             }

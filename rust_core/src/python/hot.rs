@@ -34,28 +34,39 @@ fn hit(this: This<'_, '_>, key: Object<'_, '_>) -> Option<Ref> {
     if !core.direct {
         return None;
     }
-    let entry = core.find(view.table, &key)?;
-    entry.visit();
-    let (value, form) = (entry.value()?.clone(), entry.form());
-    if form == Form::Encoded {
-        return load(this, &key, &value);
+    let entry = core.cache.find(view.table, &key)?;
+    if !entry.shows_object(|| core.epoch()) {
+        return load(this, &key);
     }
+    entry.visit();
+    let object = entry.value().clone();
     core.hits += 1;
-    if form == Form::Object { Some(value) } else { plain_pickle::loads_known(py, &value) }
+    Some(object)
 }
 
 /// The value of a hit that memory keeps encoded, where that takes no codec; next time without a look at its opcodes.
-#[cold]
-fn load(this: This<'_, '_>, key: &Key<'_>, encoded: &Ref) -> Option<Ref> {
+#[inline(never)]
+fn load(this: This<'_, '_>, key: &Key<'_>) -> Option<Ref> {
     let py = this.py();
     let view = this.get().view(py).filter(|view| view.kind == Kind::Pickle)?;
-    let table = view.table;
-    let object = plain_pickle::loads(py, encoded)?; // may run Python code: look again
+    let (core, table) = (view.engine().core(py), view.table);
+    let entry = core.find(table, key)?;
+    entry.visit();
+    let (value, form) = (entry.value().clone(), entry.form());
+    if matches!(form, Form::Object | Form::Plain) {
+        core.hits += 1;
+        return if form == Form::Object { Some(value) } else { plain_pickle::loads_known(py, &value) };
+    }
+    if form == Form::Nothing {
+        return None;
+    }
+    let encoded = value;
+    let object = plain_pickle::loads(py, &encoded)?; // may run Python code: look again
     let view = this.get().view(py).filter(|view| view.table == table)?;
     let core = view.engine().core(py);
     if let Some(entry) = core.cache.find_mut(table, key)
         && entry.form() == Form::Encoded
-        && entry.value().is_some_and(|kept| kept.as_ptr() == encoded.as_ptr())
+        && entry.value().as_ptr() == encoded.as_ptr()
     {
         entry.become_plain();
     }

@@ -22,6 +22,15 @@ impl<'a> Key<'a> {
         Some(Self { text, hash: text.hash() })
     }
 
+    #[inline(never)]
+    fn is_equal_to(&self, other: Text<'_>) -> bool {
+        self.hash == other.hash()
+            && match (self.text.ascii(), other.ascii()) {
+                (Some(one), Some(other)) => one == other,
+                _ => self.text.compare(other).is_eq(),
+            }
+    }
+
     /// The one of a str in memory.
     pub fn of_text(text: &'a Ref<Exact>) -> Self {
         let text = text.text();
@@ -30,16 +39,7 @@ impl<'a> Key<'a> {
 
     #[inline(always)]
     pub fn is(&self, other: &Ref<Exact>) -> bool {
-        let other = other.text();
-        self.text.is(other) || (self.hash == other.hash() && is_equal(self.text, other))
-    }
-}
-
-#[inline]
-fn is_equal(one: Text<'_>, other: Text<'_>) -> bool {
-    match (one.ascii(), other.ascii()) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.compare(other).is_eq(),
+        self.text.is(other.text()) || self.is_equal_to(other.text())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pickles that name nothing: exact builtins inside of exact lists, tuples and dicts, by CPython's own C functions.
 //!
 //! What is not surely plain goes to the codec, which knows all rules and words all errors.
-use super::reference::{Object, Ref, all_items, all_pairs};
+use super::reference::{Object, Ref, all_items, all_pairs, without_collections};
 use super::value::{MOST_NODES, is_atom, takes_items};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ const PROTOCOL: i32 = 5;
 const MOST_NESTING: usize = 20_000;
 
 /// The pickle of a list, tuple or dict that is plain and whose dicts have atoms as keys. None, without an exception:
-/// ask the codec. May collect garbage, and so run Python code, which may even change the value: hence a second look.
+/// ask the codec. May run Python code, but not while the value is looked at: nothing may change it meanwhile.
 pub fn dumps(value: Object<'_, '_>) -> Option<Ref> {
     static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     if is_atom(value) || !is_plain(value, &mut { MOST_NODES }) {
@@ -21,8 +21,8 @@ pub fn dumps(value: Object<'_, '_>) -> Option<Ref> {
     }
     let py = value.py();
     let dumps = DUMPS.get_or_try_init(py, || function(py, intern!(py, "dumps"))).ok()?;
-    let encoded: Ref = dumps.bind(py).call1((value, PROTOCOL)).ok()?.into();
-    (!may_name(encoded.bytes()) || names_nothing(encoded.bytes())).then_some(encoded)
+    let encoded: Ref = without_collections(py, || dumps.bind(py).call1((value, PROTOCOL))).ok()?.into();
+    (cfg!(Py_3_10) || names_nothing(encoded.bytes())).then_some(encoded)
 }
 
 /// The value of a plain pickle. None, without an exception: ask the codec. May run Python code as `dumps` may.
@@ -52,11 +52,6 @@ fn is_plain(value: Object<'_, '_>, nodes: &mut usize) -> bool {
     (value.is_exact_instance_of::<PyList>() || value.is_exact_instance_of::<PyTuple>())
         && takes_items(value, nodes)
         && all_items(value, |&item| is_plain(item, nodes))
-}
-
-/// Whether a byte might be STACK_GLOBAL or EXT1 to EXT4: pickling names globals by no other.
-fn may_name(data: &[u8]) -> bool {
-    data.iter().fold(false, |found, byte| found | matches!(byte, 0x93 | 0x82..=0x84))
 }
 
 /// Whether loading runs no code, allocates a constant times the length at most, and hashes nothing costly: it has none

@@ -168,7 +168,7 @@ pub fn keep(core: &mut Core, table: u32, key: &OwnedKey, encoded: &Ref, epoch: u
     let newer = core.cache.find(table, &key.borrow()).is_some_and(|entry| entry.state() != State::Saved);
     if !newer {
         let kept = kept(core.tables[table as usize].kind(), None, encoded.clone());
-        core.cache.set(table, key, kept, State::Saved, epoch);
+        core.cache.set(table, key, kept, State::Saved, core.stamp(epoch));
     }
 }
 
@@ -239,7 +239,7 @@ pub fn decode(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Re
     if value::may_stay(object.bind(py), kind) {
         let core = engine.get().core(py);
         if let Some(entry) = core.cache.find(table, &key.borrow()) {
-            if entry.form() != Form::Object && entry.value().is_some_and(|kept| kept.as_ptr() == encoded.as_ptr()) {
+            if entry.form() != Form::Object && entry.value().as_ptr() == encoded.as_ptr() {
                 core.cache.decoded(table, &key.borrow(), kept(kind, Some(object.clone()), encoded.clone()));
             }
         }
