@@ -22,15 +22,6 @@ impl<'a> Key<'a> {
         Some(Self { text, hash: text.hash() })
     }
 
-    #[inline(never)]
-    fn is_equal_to(&self, other: Text<'_>) -> bool {
-        self.hash == other.hash()
-            && match (self.text.ascii(), other.ascii()) {
-                (Some(one), Some(other)) => one == other,
-                _ => self.text.compare(other).is_eq(),
-            }
-    }
-
     /// The one of a str in memory.
     pub fn of_text(text: &'a Ref<Exact>) -> Self {
         let text = text.text();
@@ -39,7 +30,16 @@ impl<'a> Key<'a> {
 
     #[inline(always)]
     pub fn is(&self, other: &Ref<Exact>) -> bool {
-        self.text.is(other.text()) || self.is_equal_to(other.text())
+        self.text.is(other.text()) || is_equal(self.text, other.text())
+    }
+}
+
+/// The tables compare seven bits of the hash before.
+#[inline(never)]
+fn is_equal(one: Text<'_>, other: Text<'_>) -> bool {
+    match (one.ascii(), other.ascii()) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.compare(other).is_eq(),
     }
 }
 
