@@ -229,7 +229,8 @@ def test_a_page_says_how_to_make_the_record_until_there_is_one(tmp_path: Path) -
     assert problems(text, runs) != []
 
 
-def test_a_page_shows_the_table_once_there_is_a_record(tmp_path: Path) -> None:
+def test_a_page_shows_the_table_once_there_is_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "ROOT", tmp_path)
     page, runs = tmp_path / "page.md", tmp_path / "runs"
     page.write_text(replaced(PAGE, "limits-rows", "old\n"), encoding="utf-8")
     path = recorded(runs, "3.11.2", 1)
