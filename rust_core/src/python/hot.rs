@@ -56,6 +56,9 @@ fn load(this: This<'_, '_>, key: &Key<'_>, encoded: &Ref) -> Option<Ref> {
     let view = this.get().view(py).filter(|view| view.kind == Kind::Pickle)?;
     let table = view.table;
     let object = plain_pickle::loads(py, encoded)?; // may run Python code: look again
+    if value::may_stay(object.bind(py), Kind::Pickle) {
+        return None; // `read::decode` lets it take the place of its bytes
+    }
     let view = this.get().view(py).filter(|view| view.table == table)?;
     let core = view.engine().core(py);
     if let Some(entry) = core.cache.find_mut(table, key) {
