@@ -27,6 +27,7 @@ from harness.report.markdown import UNRECORDED, regenerate, replaced
 from harness.report.recorded import Recorded
 from harness.suites import limits, profiled
 from harness.suites.limit import Group, Probed, Row, control
+from harness.suites.limits_disk import LADDER
 from harness.workloads import Params
 
 RUNS = ROOT / "results" / "runs"
@@ -145,7 +146,7 @@ def test_an_unknown_row_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     assert "unknown row 'hot' (did you mean hit?)" in capfd.readouterr().err
 
 
-PROBES = {
+PROBES: Dict[str, Dict[str, Any]] = {
     "attached": {"rounds": 2, "n": 1000},
     "busy": {"slice_ms": 1, "seconds": 0.05, "repeats": 2},
     "memory": {"sizes": [1000, 2000]},
@@ -229,7 +230,8 @@ def test_a_page_says_how_to_make_the_record_until_there_is_one(tmp_path: Path) -
     assert problems(text, runs) != []
 
 
-def test_a_page_shows_the_table_once_there_is_a_record(tmp_path: Path) -> None:
+def test_a_page_shows_the_table_once_there_is_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "ROOT", tmp_path)
     page, runs = tmp_path / "page.md", tmp_path / "runs"
     page.write_text(replaced(PAGE, "limits-rows", "old\n"), encoding="utf-8")
     path = recorded(runs, "3.11.2", 1)
@@ -248,6 +250,42 @@ def test_a_row_that_is_not_held_names_its_profile(tmp_path: Path) -> None:
     (tmp_path / "results" / "profiles").mkdir(parents=True)
     (tmp_path / "results" / "profiles" / "hit.txt").touch()
     assert report.missing_profiles(run_of, tmp_path) == []
+
+
+def test_the_table_names_a_profile_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    run_of = Recorded.load(recorded(tmp_path, "3.11.2", 1))
+    (tmp_path / "results" / "profiles").mkdir(parents=True)
+    (tmp_path / "results" / "profiles" / "hit.txt").touch()
+    ((_, [row]),) = report.limits(run_of).sections
+    assert row[-1] == "NO: `results/profiles/hit.txt`"
+
+
+def test_the_page_shows_each_step_of_the_ladder(tmp_path: Path) -> None:
+    path = recorded(tmp_path, "3.11.2", 1)
+    begin, *others = read(path)
+    steps = [
+        ("sqlite3", "default-journal", 1, 900.0),
+        ("sqlite3", "wal-full", 1, 300.0),
+        ("rust", "writethrough-full", 1000, 3.0),
+    ]
+    measured = [
+        {
+            "kind": "measurement",
+            "workload": "writers",
+            "title": LADDER,
+            "params": {"value_size": 64},
+            "counters": {},
+            "contender": contender,
+            "configuration": configuration,
+            "options": {"buffer_size": size},
+            "summary": {"median": median, "q1": median, "q3": median},
+        }
+        for contender, configuration, size, median in steps
+    ]
+    table = report.ladder(Recorded(path.name, [begin, *measured, *others]))
+    ((_, rows),) = table.sections
+    assert [row[2:4] for row in rows] == [["", ""], ["3.00x", "19%"], ["100x", "81%"]]
 
 
 @pytest.mark.parametrize("latest", [False, True], ids=["oldest Python", "latest Python"])

@@ -119,7 +119,8 @@ def test_no_file_names_a_package_host() -> None:
 
 def test_the_top_level_holds_what_the_architecture_names() -> None:
     folders = {".cargo", ".ci", "docs", "examples", "harness", "implementations", "notebooks", "results", "rust_core"}
-    files = {".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "asv.conf.json", "pyproject.toml"}
+    pages = {"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md"}
+    files = pages | {".gitignore", "Makefile", "asv.conf.json", "pyproject.toml"}
     assert {path.relative_to(ROOT).parts[0] for path in tracked_files()} <= folders | files | {"tests"}
 
 

@@ -64,7 +64,7 @@ def run(
 
     The sweep compares all stores through all workloads, each durability class by itself. The stage suite checks two
     ratios of the Rust backend and exits 1 unless both hold. The limits suite measures what the Rust backend costs
-    beside the least that it could cost, in some eight minutes; --row NAME measures less.
+    beside the least that it could cost, in some four minutes; --row NAME measures less.
 
     Your own case takes less than two minutes: name its values, keys, tasks and share of reads, and every store here
     is measured with it, those that promise the same side by side:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from harness.measure.records import Record
+from harness.measure.remote import ROOT
+from harness.report import tables
 from harness.report.recorded import Recorded
 from harness.report.table import NOTHING, Table, digits, duration
 
 PROFILES = "results/profiles"
-_HELD = {True: "yes", False: "NO", None: NOTHING}
 
 
 def limits(run: Recorded) -> Table:
@@ -32,7 +33,7 @@ def _table(run: Recorded, verdicts: List[Record]) -> Table:
             f"{record['against']['label']}: {_cost(record['against'])}",
             _ratio(record),
             record["wanted"],
-            _HELD[record["held"]],
+            _held(record),
         ]
         for record in verdicts
     ]
@@ -56,9 +57,22 @@ def _ratio(record: Record) -> str:
     return f"{digits(found['median'])}x ({digits(found['q1'])}..{digits(found['q3'])}){_facts(record)}"
 
 
+def _held(record: Record) -> str:
+    """Say whether; of a row that is not held name the profile, if there is one."""
+    if record["held"] is not False:
+        return NOTHING if record["held"] is None else "yes"
+    name = profile(record)
+    return f"NO: `{name}`" if (ROOT / name).exists() else "NO"
+
+
 def _facts(record: Record) -> str:
     share = record.get("facts", {}).get("hit_ratio")
     return "" if share is None else f", {share:.1%} hits"
+
+
+def ladder(run: Recorded) -> Table:
+    """Return the steps behind the row `ladder`, with the share of each."""
+    return tables.ladder(run, "rust") or Table("Write-through buffering", ["step"], [])
 
 
 def callbacks(run: Recorded) -> Table:

@@ -30,6 +30,7 @@ BLOCKS: Dict[str, Callable[[Recorded], Optional[Table]]] = {
     "stage": tables.stage,
     "limits": limits.headlines,
     "limits-rows": limits.limits,
+    "limits-ladder": limits.ladder,
     "limits-callbacks": limits.callbacks,
     "limits-rows-latest": limits.limits,
 }

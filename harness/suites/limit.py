@@ -91,11 +91,6 @@ def rust(workload: str, configuration: str, params: Params = Params(), **options
     return Case(workload, "rust", configuration, params, {**shared, **options})
 
 
-def seed(workload: str, configuration: str) -> Case:
-    """Return the case of dictsqlite with its defaults, as far as the configuration leaves them."""
-    return Case(workload, "dictsqlite", configuration, options={"storage_mode": "pickle"})
-
-
 def control(workload: str, params: Params = Params()) -> Case:  # noqa: B008
     """Return the case of a dict."""
     return Case(workload, "control", "dict", params)

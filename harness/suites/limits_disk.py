@@ -13,7 +13,7 @@ from harness.workloads import Params
 def cold() -> List[Group]:
     """Compare reads of what is not in memory: pages in the system's cache."""
     params = Params(keys=100_000)
-    batch = Params(keys=100_000, batch=1000)
+    batches = {f"ours, batch of {size}": Params(keys=100_000, batch=size) for size in (100, 1000)}
     select = Case("cold-reads", "sqlite3", "wal-normal", params)
     return [
         Group(
@@ -21,14 +21,15 @@ def cold() -> List[Group]:
             {
                 MAIN: rust("cold-reads", "writethrough-normal", params),
                 "ours, gathered": rust("cold-gathers", "writethrough-normal", params),
-                "ours, batch": rust("cold-batches", "writethrough-normal", batch),
+                **{name: rust("cold-batches", "writethrough-normal", size) for name, size in batches.items()},
                 SQL: select,
                 SEED: Case("cold-reads", "dictsqlite", "writethrough", params),
             },
             (
                 Row("cold", "cold aget, one at a time", SQL, most=0.7, headline=True),
                 Row("cold-gather", "cold aget, 100 gathered", SQL, most=0.35, ours="ours, gathered", headline=True),
-                Row("cold-batch", "cold abatch_get of 1000, a key", SQL, most=0.35, ours="ours, batch"),
+                Row("cold-batch-100", "cold abatch_get of 100, a key", SQL, most=0.35, ours="ours, batch of 100"),
+                Row("cold-batch", "cold abatch_get of 1000, a key", SQL, most=0.35, ours="ours, batch of 1000"),
                 Row("cold-dictsqlite", "cold aget, one at a time", SEED, least=15),
             ),
             DISK,

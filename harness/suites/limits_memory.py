@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Dict, List
 
-from harness.suites.limit import COMPREHENSION, DICT, MAIN, SEED, Group, Row, control, rust, seed
+from harness.measure.case import Case
+from harness.suites.limit import COMPREHENSION, DICT, MAIN, SEED, Group, Row, control, rust
 from harness.workloads import Params
 
 
@@ -23,12 +24,12 @@ def hits() -> List[Group]:
                 MAIN: rust("hits", "lazy", **beside),
                 by_bytes: rust("hits", "lazy"),
                 DICT: control("hits"),
-                SEED: seed("hits", "lazy"),
+                SEED: Case("hits", "dictsqlite", "lazy"),
             },
             (
                 Row("hit", "await aget, hit", DICT, most=hit, headline=True),
                 Row("hit-bytes", "await aget, hit, bytes", DICT, most=hit, ours=by_bytes),
-                Row("hit-dictsqlite", "await aget, hit", SEED, least=12),
+                Row("hit-dictsqlite", "await aget, hit, bytes", SEED, least=12, ours=by_bytes),
             ),
         )
     ]
@@ -37,9 +38,9 @@ def hits() -> List[Group]:
         rows = (
             Row(f"set-{mode}", f"await aset, {mode}, bytes", DICT, most=most, headline=True),
             Row(f"set-{mode}-pickle", f"await aset, {mode}, pickle", DICT, most=most, ours=pickled),
-            Row(f"set-{mode}-dictsqlite", f"await aset, {mode}, pickle", SEED, least=20, ours=pickled),
+            Row(f"set-{mode}-dictsqlite", f"await aset, {mode}, bytes", SEED, least=20),
         )
-        found.append(Group(f"Sets, {mode}", {**cases, SEED: seed("sets", mode)}, rows))
+        found.append(Group(f"Sets, {mode}", {**cases, SEED: Case("sets", "dictsqlite", mode)}, rows))
     found += [
         Group(
             "Gathered hits",

@@ -11,7 +11,7 @@ use super::key::{Key, OwnedKey};
 use super::reference::{NewList, Object, Ref, all_items, all_pairs, sequence_len};
 use super::store::View;
 use super::value::Kind;
-use super::{awaitable, completion, lazy, plain_pickle};
+use super::{awaitable, completion, lazy, plain_pickle, read};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -38,7 +38,8 @@ fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
             let is_true = !core.checked || entry.is_valid(epoch);
             match entry.form() {
                 Form::Encoded | Form::Plain if is_true && view.kind == Kind::Pickle => {
-                    encoded.push((index, entry.form() == Form::Plain));
+                    let known = entry.form() == Form::Plain;
+                    encoded.push((index, (!known).then(|| entry.key().clone())));
                 }
                 _ => return false,
             }
@@ -50,9 +51,19 @@ fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
     if !is_there {
         return None;
     }
-    for (index, is_plain) in encoded {
-        let load = if is_plain { plain_pickle::loads_known } else { plain_pickle::loads };
-        let object = load(py, &list.get(index)?)?; // may run Python code: `core` is not used any more
+    let table = view.table;
+    for (index, unknown) in encoded {
+        // May run Python code: `core` is not used any more.
+        let encoded = list.get(index)?;
+        let object = match unknown {
+            None => plain_pickle::loads_known(py, &encoded)?,
+            Some(key) => {
+                let object = plain_pickle::loads(py, &encoded)?;
+                let view = this.get().view(py).filter(|view| view.table == table)?;
+                read::learn(&view.engine_object(py), table, &Key::of_text(&key), &encoded, &object, true);
+                object
+            }
+        };
         list.replace(index, object);
     }
     this.get().view(py)?.engine().core(py).hits += count as u64;

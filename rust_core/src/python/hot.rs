@@ -12,7 +12,7 @@ use super::key::{Key, OwnedKey};
 use super::reference::{Object, Ref};
 use super::store::{Store, View};
 use super::value::{self, Kind};
-use super::{awaitable, completion, lazy, memory, plain_pickle};
+use super::{awaitable, completion, lazy, memory, plain_pickle, read};
 use crate::engine;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -44,7 +44,7 @@ fn hit(this: This<'_, '_>, key: Object<'_, '_>) -> Option<Ref> {
     Some(object)
 }
 
-/// The value of a hit that memory keeps encoded, where that takes no codec; next time without a look at its opcodes.
+/// The value of a hit that memory keeps encoded, where that takes no codec.
 #[inline(never)]
 fn load(this: This<'_, '_>, key: &Key<'_>) -> Option<Ref> {
     let py = this.py();
@@ -53,24 +53,18 @@ fn load(this: This<'_, '_>, key: &Key<'_>) -> Option<Ref> {
     let entry = core.find(table, key)?;
     entry.visit();
     let (value, form) = (entry.value().clone(), entry.form());
-    if matches!(form, Form::Object | Form::Plain) {
-        core.hits += 1;
-        return if form == Form::Object { Some(value) } else { plain_pickle::loads_known(py, &value) };
+    match form {
+        Form::Nothing => return None,
+        Form::Encoded => {}
+        Form::Object | Form::Plain => {
+            core.hits += 1;
+            return if form == Form::Object { Some(value) } else { plain_pickle::loads_known(py, &value) };
+        }
     }
-    if form == Form::Nothing {
-        return None;
-    }
-    let encoded = value;
-    let object = plain_pickle::loads(py, &encoded)?; // may run Python code: look again
+    let object = plain_pickle::loads(py, &value)?; // may run Python code: look again
     let view = this.get().view(py).filter(|view| view.table == table)?;
-    let core = view.engine().core(py);
-    if let Some(entry) = core.cache.find_mut(table, key)
-        && entry.form() == Form::Encoded
-        && entry.value().as_ptr() == encoded.as_ptr()
-    {
-        entry.become_plain();
-    }
-    core.hits += 1;
+    read::learn(&view.engine_object(py), table, key, &value, &object, true);
+    this.get().view(py)?.engine().core(py).hits += 1;
     Some(object)
 }
 

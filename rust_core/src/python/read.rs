@@ -3,7 +3,7 @@ use super::core::{Core, Found, Known};
 use super::engine::Engine;
 use super::entry::{Form, Kept, State};
 use super::job::{Asker, Job, Read, Work, complete};
-use super::key::OwnedKey;
+use super::key::{Key, OwnedKey};
 use super::reference::Ref;
 use super::value::{self, Kind};
 use super::{plain_pickle, turn};
@@ -221,29 +221,39 @@ fn with_key(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, error: PyErr
     }
 }
 
-/// Decode by the codec; where the object may stay in memory, it takes the place of the bytes it came from.
+/// Decode a value, a plain pickle without its codec.
 pub fn decode(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Ref, encoded: Ref) -> PyResult<Ref> {
     let py = engine.py();
     let kind = engine.get().core(py).tables[table as usize].kind();
     if kind == Kind::Bytes {
         return Ok(encoded);
     }
-    if kind == Kind::Pickle
-        && let Some(object) = plain_pickle::loads(py, &encoded)
-        && !value::may_stay(object.bind(py), kind)
-    {
-        return Ok(object);
-    }
-    let decoded = codec.bind(py).call_method1("decode", (encoded.bind(py),));
-    let object: Ref = decoded.map_err(|error| with_key(engine, table, key, error))?.into();
-    if value::may_stay(object.bind(py), kind) {
-        let core = engine.get().core(py);
-        if let Some(entry) = core.cache.find(table, &key.borrow()) {
-            if entry.form() != Form::Object && entry.value().as_ptr() == encoded.as_ptr() {
-                core.cache.decoded(table, &key.borrow(), kept(kind, Some(object.clone()), encoded.clone()));
-            }
-        }
-        engine.get().sweep(py);
-    }
+    let plain = if kind == Kind::Pickle { plain_pickle::loads(py, &encoded) } else { None };
+    let is_plain = plain.is_some();
+    let object = if let Some(object) = plain {
+        object
+    } else {
+        let decoded = codec.bind(py).call_method1("decode", (encoded.bind(py),));
+        decoded.map_err(|error| with_key(engine, table, key, error))?.into()
+    };
+    learn(engine, table, &key.borrow(), &encoded, &object, is_plain);
     Ok(object)
+}
+
+/// What memory learns from decoding: an object that may stay takes the place of the bytes it came from, and the next hit
+/// on a plain pickle takes no look at its opcodes.
+pub fn learn(engine: &Bound<'_, Engine>, table: u32, key: &Key<'_>, encoded: &Ref, object: &Ref, is_plain: bool) {
+    let py = engine.py();
+    let core = engine.get().core(py);
+    let kind = core.tables[table as usize].kind();
+    let Some(entry) = core.cache.find_mut(table, key) else { return };
+    if entry.form() != Form::Encoded || entry.value().as_ptr() != encoded.as_ptr() {
+        return;
+    }
+    if value::may_stay(object.bind(py), kind) {
+        core.cache.decoded(table, key, kept(kind, Some(object.clone()), encoded.clone()));
+        engine.get().sweep(py);
+    } else if is_plain {
+        entry.become_plain();
+    }
 }
