@@ -6,6 +6,7 @@ use super::entry::{Entry, Kept, NONE, State};
 use super::key::{Key, OwnedKey};
 use super::reference::{Exact, Ref};
 use super::sieve::{Sieve, Slots};
+use super::trash::Trash;
 use hashbrown::HashTable;
 use std::collections::HashMap;
 
@@ -32,50 +33,15 @@ pub struct Cache {
     pub trash: Trash,
 }
 
-/// What was displaced and is still to be released.
-#[derive(Default)]
-pub struct Trash {
-    references: Vec<Ref>,
-    /// All that memory held before it was emptied.
-    slots: Slots,
-}
-
-impl Trash {
-    pub fn push(&mut self, reference: Ref) {
-        self.references.push(reference);
-    }
-
-    pub fn extend(&mut self, references: impl IntoIterator<Item = Ref>) {
-        self.references.extend(references);
-    }
-
-    #[inline(always)]
-    pub fn is_empty(&self) -> bool {
-        self.references.is_empty() && self.slots.is_empty()
-    }
-
-    fn bury(&mut self, slots: Slots) {
-        self.slots.extend(slots);
-    }
-
-    /// The next to release; of what memory held before it was emptied, `left` entries at most.
-    pub fn pop(&mut self, left: &mut usize) -> Option<Ref> {
-        if self.references.is_empty() && !self.slots.is_empty() && *left > 0 {
-            let rest = self.slots.len().saturating_sub(*left);
-            *left = 0;
-            self.references.extend(self.slots.drain(rest..).flatten().flat_map(Entry::references));
-            if self.slots.is_empty() {
-                self.slots = Vec::new();
-            }
-        }
-        self.references.pop()
-    }
-}
-
 /// Fold the table into the hash of the key.
 #[inline(always)]
 pub fn spread(hash: isize, table: u32) -> u64 {
     (hash as u64) ^ u64::from(table).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// Where there is room.
+fn no_rehash(_: &u32) -> u64 {
+    0
 }
 
 impl Cache {
@@ -245,9 +211,11 @@ impl Cache {
         if beside.is_some() {
             self.keep_beside(slot, beside);
         }
-        let slots = &self.slots;
-        let rehash = |&slot: &u32| slots[slot as usize].as_ref().map_or(0, Entry::spread);
-        self.index.insert_unique(spread(key.hash, table), slot, rehash);
+        if self.index.len() == self.index.capacity() {
+            self.index = self.larger_index(); // it has the new one, too
+        } else {
+            self.index.insert_unique(spread(key.hash, table), slot, no_rehash);
+        }
         if self.counts.len() <= table as usize {
             self.counts.resize(table as usize + 1, 0);
         }
@@ -258,6 +226,18 @@ impl Cache {
             self.unsaved += 1;
         }
         slot
+    }
+
+    /// In the order of the slots, which lie one after the other, as most of their keys do: a third of the time that it
+    /// takes in the order of the hashes.
+    fn larger_index(&self) -> HashTable<u32> {
+        let mut index = HashTable::with_capacity(self.len() + self.len() / 2 + 4);
+        for (slot, entry) in self.slots.iter().enumerate() {
+            if let Some(entry) = entry {
+                index.insert_unique(entry.spread(), slot as u32, no_rehash);
+            }
+        }
+        index
     }
 
     /// An entry that was saved is unsaved now, or the other way round.

@@ -39,6 +39,7 @@ mod sorted;
 mod stats;
 mod store;
 pub mod test_hooks;
+mod trash;
 mod turn;
 mod value;
 
