@@ -39,11 +39,6 @@ pub fn spread(hash: isize, table: u32) -> u64 {
     (hash as u64) ^ u64::from(table).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-/// Where there is room.
-fn no_rehash(_: &u32) -> u64 {
-    0
-}
-
 impl Cache {
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -214,7 +209,7 @@ impl Cache {
         if self.index.len() == self.index.capacity() {
             self.index = self.larger_index(); // it has the new one, too
         } else {
-            self.index.insert_unique(spread(key.hash, table), slot, no_rehash);
+            self.index.insert_unique(spread(key.hash, table), slot, |_| 0); // there is room
         }
         if self.counts.len() <= table as usize {
             self.counts.resize(table as usize + 1, 0);
@@ -234,7 +229,7 @@ impl Cache {
         let mut index = HashTable::with_capacity(self.len() + self.len() / 2 + 4);
         for (slot, entry) in self.slots.iter().enumerate() {
             if let Some(entry) = entry {
-                index.insert_unique(entry.spread(), slot as u32, no_rehash);
+                index.insert_unique(entry.spread(), slot as u32, |_| 0); // there is room
             }
         }
         index
