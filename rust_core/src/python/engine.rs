@@ -27,7 +27,7 @@ pub struct Engine {
     core: GilCell<Core>,
 }
 
-/// Entries of a memory that was emptied that one call releases, some 50 us.
+/// Entries of a memory that was emptied that a call which adds or removes keys releases, some 50 us.
 const ENTRIES_AT_ONCE: usize = 500;
 
 /// All live engines: what a notice from a thread is for.

@@ -36,7 +36,12 @@ fn hit(this: This<'_, '_>, key: Object<'_, '_>) -> Option<Ref> {
     }
     let entry = core.cache.find(view.table, &key)?;
     if !entry.shows_object(|| core.epoch()) {
-        return load(this, &key);
+        if !core.is_valid(entry) {
+            return None;
+        }
+        entry.visit();
+        let (value, form) = (entry.value().clone(), entry.form());
+        return load(this, &key, value, form);
     }
     entry.visit();
     let object = entry.value().clone();
@@ -46,21 +51,18 @@ fn hit(this: This<'_, '_>, key: Object<'_, '_>) -> Option<Ref> {
 
 /// The value of a hit that memory keeps encoded, where that takes no codec.
 #[inline(never)]
-fn load(this: This<'_, '_>, key: &Key<'_>) -> Option<Ref> {
+fn load(this: This<'_, '_>, key: &Key<'_>, value: Ref, form: Form) -> Option<Ref> {
     let py = this.py();
-    let view = this.get().view(py).filter(|view| view.kind == Kind::Pickle)?;
-    let (core, table) = (view.engine().core(py), view.table);
-    let entry = core.find(table, key)?;
-    entry.visit();
-    let (value, form) = (entry.value().clone(), entry.form());
+    let view = this.get().view(py)?;
     match form {
-        Form::Nothing => return None,
-        Form::Encoded => {}
-        Form::Object | Form::Plain => {
-            core.hits += 1;
+        Form::Plain | Form::Object => {
+            view.engine().core(py).hits += 1;
             return if form == Form::Object { Some(value) } else { plain_pickle::loads_known(py, &value) };
         }
+        Form::Encoded if view.kind == Kind::Pickle => {}
+        Form::Encoded | Form::Nothing => return None,
     }
+    let table = view.table;
     let object = plain_pickle::loads(py, &value)?; // may run Python code: look again
     let view = this.get().view(py).filter(|view| view.table == table)?;
     read::learn(&view.engine_object(py), table, key, &value, &object, true);

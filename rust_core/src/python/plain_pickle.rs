@@ -1,12 +1,12 @@
 //! Pickles that name nothing: exact builtins inside of exact lists, tuples and dicts, by CPython's own C functions.
 //!
 //! What is not surely plain goes to the codec, which knows all rules and words all errors.
-use super::reference::{Object, Ref, all_items, all_pairs, without_collections};
-use super::value::{MOST_NODES, is_atom, takes_items};
+use super::reference::{Object, Ref, all_items, all_pairs, sequence_len, without_collections};
+use super::value::{MOST_NODES, is_atom, takes};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString};
 
 const PROTOCOL: i32 = 5;
 /// As in the codec: beyond, hashing or releasing what nests could exhaust the C stack.
@@ -46,12 +46,10 @@ fn is_plain(value: Object<'_, '_>, nodes: &mut usize) -> bool {
     if is_atom(value) {
         return true;
     }
-    if value.is_exact_instance_of::<PyDict>() {
-        return takes_items(value, nodes) && all_pairs(value, |key, value| is_atom(key) && is_plain(value, nodes));
+    if let Ok(dict) = value.cast_exact::<PyDict>() {
+        return takes(dict.len(), nodes) && all_pairs(value, |key, value| is_atom(key) && is_plain(value, nodes));
     }
-    (value.is_exact_instance_of::<PyList>() || value.is_exact_instance_of::<PyTuple>())
-        && takes_items(value, nodes)
-        && all_items(value, |&item| is_plain(item, nodes))
+    sequence_len(value).is_some_and(|items| takes(items, nodes)) && all_items(value, |&item| is_plain(item, nodes))
 }
 
 /// Whether loading runs no code, allocates a constant times the length at most, and hashes nothing costly: it has none

@@ -4,7 +4,7 @@
 //! and in pickle mode tuples of these. All else stays encoded and is decoded at each hit.
 #![allow(unsafe_code)]
 
-use super::reference::{Object, Ref, all_items};
+use super::reference::{Object, Ref, all_items, sequence_len};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString, PyTuple};
@@ -56,13 +56,13 @@ pub fn is_atom(value: Object<'_, '_>) -> bool {
 
 fn is_tuple_of_atoms(value: Object<'_, '_>, nodes: &mut usize) -> bool {
     value.is_exact_instance_of::<PyTuple>()
-        && takes_items(value, nodes)
+        && sequence_len(value).is_some_and(|items| takes(items, nodes))
         && all_items(value, |&item| is_atom(item) || is_tuple_of_atoms(item, nodes))
 }
 
-/// Count the items of a sequence or dict; false where there are too many in all.
-pub fn takes_items(value: Object<'_, '_>, nodes: &mut usize) -> bool {
-    let left = value.len().ok().and_then(|items| nodes.checked_sub(items));
+/// Count so many items; false where there are too many in all.
+pub fn takes(items: usize, nodes: &mut usize) -> bool {
+    let left = nodes.checked_sub(items);
     left.inspect(|left| *nodes = *left).is_some()
 }
 
