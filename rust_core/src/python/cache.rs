@@ -206,15 +206,15 @@ impl Cache {
         if beside.is_some() {
             self.keep_beside(slot, beside);
         }
-        if self.index.len() == self.index.capacity() {
-            self.index = self.larger_index(); // it has the new one, too
-        } else {
-            self.index.insert_unique(spread(key.hash, table), slot, |_| 0); // there is room
-        }
         if self.counts.len() <= table as usize {
             self.counts.resize(table as usize + 1, 0);
         }
         self.counts[table as usize] += 1;
+        if self.index.len() == self.index.capacity() {
+            self.index = self.new_index(); // it has the new one, too
+        } else {
+            self.index.insert_unique(spread(key.hash, table), slot, |_| 0); // there is room
+        }
         if state == State::Saved {
             self.sieve.link(&mut self.slots, slot);
         } else {
@@ -225,8 +225,9 @@ impl Cache {
 
     /// In the order of the slots, which lie one after the other, as most of their keys do: a third of the time that it
     /// takes in the order of the hashes.
-    fn larger_index(&self) -> HashTable<u32> {
-        let mut index = HashTable::with_capacity(self.len() + self.len() / 2 + 4);
+    fn new_index(&self) -> HashTable<u32> {
+        let count: usize = self.counts.iter().sum();
+        let mut index = HashTable::with_capacity(count + count / 2 + 4);
         for (slot, entry) in self.slots.iter().enumerate() {
             if let Some(entry) = entry {
                 index.insert_unique(entry.spread(), slot as u32, |_| 0); // there is room
@@ -272,16 +273,26 @@ impl Cache {
     }
 
     fn remove_slot(&mut self, slot: u32) {
-        let Some(entry) = self.slots[slot as usize].as_ref() else { return };
-        if entry.state() == State::Saved {
+        if let Some(entry) = self.take_out(slot) {
+            self.forget_slot(&entry, slot);
+            self.trash.extend(entry.references());
+        }
+    }
+
+    fn forget_slot(&mut self, entry: &Entry, slot: u32) {
+        if let Ok(found) = self.index.find_entry(entry.spread(), |&other| other == slot) {
+            found.remove();
+        }
+    }
+
+    /// Take an entry out of everything but the index.
+    fn take_out(&mut self, slot: u32) -> Option<Entry> {
+        if self.slots[slot as usize].as_ref()?.state() == State::Saved {
             self.sieve.unlink(&mut self.slots, slot);
         } else {
             self.unsaved -= 1;
         }
-        let Some(entry) = self.slots[slot as usize].take() else { return };
-        if let Ok(found) = self.index.find_entry(entry.spread(), |&other| other == slot) {
-            found.remove();
-        }
+        let entry = self.slots[slot as usize].take()?;
         if entry.has_beside() {
             self.keep_beside(slot, None);
         }
@@ -289,21 +300,30 @@ impl Cache {
         self.counts[entry.table as usize] -= 1;
         self.version += 1;
         self.free.push(slot);
-        self.trash.extend(entry.references());
+        Some(entry)
     }
 
-    /// Forget a table, unsaved entries too. Cost: none where it is the only one in memory.
+    /// Forget a table, unsaved entries too. Cost: nothing where it is alone in memory, else a walk over the slots.
     pub fn remove_table(&mut self, table: u32) {
         if self.count(table) == self.len() {
             return self.clear();
         }
+        let are_most = self.count(table) > self.len() / 2; // then a new index is made sooner
         for slot in 0..self.slots.len() as u32 {
             if self.count(table) == 0 {
                 break;
             }
-            if self.slots[slot as usize].as_ref().is_some_and(|entry| entry.table == table) {
-                self.remove_slot(slot);
+            if self.slots[slot as usize].as_ref().is_some_and(|entry| entry.table == table)
+                && let Some(entry) = self.take_out(slot)
+            {
+                if !are_most {
+                    self.forget_slot(&entry, slot);
+                }
+                self.trash.bury([Some(entry)]);
             }
+        }
+        if are_most {
+            self.index = self.new_index();
         }
     }
 
@@ -316,7 +336,7 @@ impl Cache {
         let old = std::mem::replace(self, Self { evictions, version: version + 1, ..Self::new(limits) });
         self.trash = old.trash;
         self.trash.extend(old.beside.into_values());
-        self.trash.bury(old.slots);
+        self.trash.bury_all(old.slots);
     }
 
     /// The keys of a table, in no order.

@@ -7,7 +7,7 @@ use super::sieve::Slots;
 #[derive(Default)]
 pub struct Trash {
     references: Vec<Ref>,
-    /// All that memory held before it was emptied.
+    /// What a table held before it was emptied.
     slots: Slots,
 }
 
@@ -25,16 +25,21 @@ impl Trash {
         self.references.is_empty() && self.slots.is_empty()
     }
 
-    /// Take in a memory that was emptied.
-    pub fn bury(&mut self, slots: Slots) {
+    /// Take in entries that are released a part at a time.
+    pub fn bury(&mut self, entries: impl IntoIterator<Item = Option<Entry>>) {
+        self.slots.extend(entries);
+    }
+
+    /// The same for a whole memory.
+    pub fn bury_all(&mut self, slots: Slots) {
         if self.slots.is_empty() {
             self.slots = slots; // no copy of what may be a million
         } else {
-            self.slots.extend(slots);
+            self.bury(slots);
         }
     }
 
-    /// The next to release; of what memory held before it was emptied, `left` entries at most.
+    /// The next to release; of what a table held before it was emptied, `left` entries at most.
     pub fn pop(&mut self, left: &mut usize) -> Option<Ref> {
         if self.references.is_empty() && !self.slots.is_empty() && *left > 0 {
             let rest = self.slots.len().saturating_sub(*left);
