@@ -135,3 +135,13 @@ def test_each_hit_of_a_container_is_a_value_of_its_own(path: Path) -> None:
         assert store["key"] == {"list": [1]}
         assert store.batch_get(["key", "made", "key"]) == [{"list": [1]}, True, {"list": [1]}]
 
+
+
+@pytest.mark.timeout(20)
+def test_a_value_that_shares_its_parts_is_stored_in_no_time(path: Path) -> None:
+    shared: Any = ["x"] * 1000
+    for _ in range(12):
+        shared = [shared] * 1000
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        store["key"] = shared
+    assert pickle.loads(in_a_child(READ, path))["key"] == CODEC.encode(shared)

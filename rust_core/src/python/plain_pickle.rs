@@ -10,6 +10,8 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyT
 const PROTOCOL: i32 = 5;
 /// Deeper trees go to the codec; so does what contains itself.
 const MOST_DEPTH: u32 = 16;
+/// A larger tree goes to the codec, too: what shares its parts may have far more paths than objects.
+const MOST_ITEMS: u32 = 1000;
 /// As in the codec: beyond, hashing or releasing what nests could exhaust the C stack.
 const MOST_NESTING: usize = 20_000;
 
@@ -17,12 +19,13 @@ const MOST_NESTING: usize = 20_000;
 /// ask the codec. May collect garbage, and so run Python code.
 pub fn dumps(value: Object<'_, '_>) -> Option<Ref> {
     static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    if is_atom(value) || !is_plain(value, MOST_DEPTH) {
+    if is_atom(value) || !is_plain(value, MOST_DEPTH, &mut { MOST_ITEMS }) {
         return None;
     }
     let py = value.py();
     let dumps = DUMPS.get_or_try_init(py, || function(py, intern!(py, "dumps"))).ok()?;
-    dumps.bind(py).call1((value, PROTOCOL)).ok().map(Ref::from)
+    let encoded: Ref = dumps.bind(py).call1((value, PROTOCOL)).ok()?.into();
+    names_nothing(encoded.bytes()).then_some(encoded) // the collector may have changed what was looked at
 }
 
 /// The value of a plain pickle. None, without an exception: ask the codec. May run Python code as `dumps` may.
@@ -50,7 +53,11 @@ fn is_atom(value: Object<'_, '_>) -> bool {
         || value.is_none()
 }
 
-fn is_plain(value: Object<'_, '_>, depth: u32) -> bool {
+fn is_plain(value: Object<'_, '_>, depth: u32, left: &mut u32) -> bool {
+    if *left == 0 {
+        return false;
+    }
+    *left -= 1;
     if is_atom(value) {
         return true;
     }
@@ -58,10 +65,10 @@ fn is_plain(value: Object<'_, '_>, depth: u32) -> bool {
         return false;
     }
     if value.is_exact_instance_of::<PyDict>() {
-        return all_pairs(value, |key, value| is_atom(key) && is_plain(value, depth - 1));
+        return all_pairs(value, |key, value| is_atom(key) && is_plain(value, depth - 1, left));
     }
     (value.is_exact_instance_of::<PyList>() || value.is_exact_instance_of::<PyTuple>())
-        && all_items(value, |&item| is_plain(item, depth - 1))
+        && all_items(value, |&item| is_plain(item, depth - 1, left))
 }
 
 /// Whether loading runs no code, allocates a constant times the length at most, and hashes nothing costly: it has none
