@@ -145,3 +145,17 @@ def test_a_value_that_shares_its_parts_is_stored_in_no_time(path: Path) -> None:
     with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
         store["key"] = shared
     assert pickle.loads(in_a_child(READ, path))["key"] == CODEC.encode(shared)
+
+
+@pytest.mark.parametrize("mode", ["memory", "lazy", "writethrough"])
+def test_of_two_pairs_with_one_key_the_last_counts(mode: str, tmp_path: Path) -> None:
+    with AsyncDictSQLite(tmp_path / "a.db", backend="rust", persist_mode=mode) as store:
+        store.batch_set([("key", 1), ("other", 2), ("key", 3)])
+        assert store.batch_get(["key", "other"]) == [3, 2]
+
+
+def test_a_pair_of_three_is_refused_and_nothing_is_set(tmp_path: Path) -> None:
+    with AsyncDictSQLite(tmp_path / "a.db", backend="rust") as store:
+        with pytest.raises((TypeError, ValueError)):
+            store.batch_set([("key", 1), ("other", 2, 3)])
+        assert list(store.keys()) == []

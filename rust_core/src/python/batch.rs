@@ -13,7 +13,7 @@ use super::store::View;
 use super::value::Kind;
 use super::{awaitable, completion, lazy, plain_pickle};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 /// A list of the values, if memory holds the object of each key. None, without an exception: go the generic way.
 fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
@@ -77,16 +77,27 @@ struct Item {
     encoded: Ref,
 }
 
-/// The items of a dict of usual keys and atoms; None: go the generic way.
+/// The items of a dict, or of a list or tuple of pairs, of usual keys and atoms; None: go the generic way.
 fn items(view: &View, given: Object<'_, '_>) -> Option<Vec<Item>> {
-    let mut items = Vec::with_capacity(given.cast_exact::<PyDict>().ok()?.len());
-    let is_usual = all_pairs(given, |key, value| {
+    let dict = given.cast_exact::<PyDict>().ok();
+    let mut items = Vec::with_capacity(dict.map(|dict| dict.len()).or_else(|| sequence_len(given))?);
+    let mut add = |key: Object<'_, '_>, value: Object<'_, '_>| {
         let item = item(view, key, value);
         let is_usual = item.is_some();
         items.extend(item);
         is_usual
-    });
-    (is_usual && !items.is_empty()).then_some(items)
+    };
+    let are_usual = match dict {
+        Some(_) => all_pairs(given, add),
+        None => all_items(given, |two| match two.cast_exact::<PyTuple>() {
+            Ok(pair) if pair.len() == 2 => match (pair.get_item(0), pair.get_item(1)) {
+                (Ok(key), Ok(value)) => add(key.as_borrowed(), value.as_borrowed()),
+                _ => false,
+            },
+            _ => false,
+        }),
+    };
+    (are_usual && !items.is_empty()).then_some(items)
 }
 
 #[inline(always)]
