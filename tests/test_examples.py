@@ -154,7 +154,7 @@ def test_two_workers_see_each_other(command: List[str], tmp_path: Path) -> None:
         for number in range(40):  # each on a new connection, so that both workers have their share
             assert server.ask("POST", f"/users/{number % 3}", {"number": number})[0] == 201
             assert server.ask("GET", f"/users/{number % 3}") == (200, {"number": number})
-    assert "Traceback" not in server.log.read_text(), "both workers opened the file"
+        assert "Traceback" not in server.log.read_text(), "both workers opened the file"
 
 
 def test_background_task_is_awaited(tmp_path: Path) -> None:

@@ -219,3 +219,17 @@ def test_an_object_decoded_in_a_batch_stays(path: Path) -> None:
         assert [store.batch_get(["tuple"]) for _ in range(2)] == [[("a", 10**30)]] * 2
         assert store.batch_get(["tuple"])[0] is store.batch_get(["tuple"])[0]
         assert store.get("tuple") is store.get("tuple")
+
+
+@pytest.mark.parametrize("mode", ["memory", "lazy", "writethrough"])
+def test_of_two_pairs_with_one_key_the_last_counts(mode: str, tmp_path: Path) -> None:
+    with AsyncDictSQLite(tmp_path / "a.db", backend="rust", persist_mode=mode) as store:
+        store.batch_set([("key", 1), ("other", 2), ("key", 3)])
+        assert store.batch_get(["key", "other"]) == [3, 2]
+
+
+def test_a_pair_of_three_is_refused_and_nothing_is_set(tmp_path: Path) -> None:
+    with AsyncDictSQLite(tmp_path / "a.db", backend="rust") as store:
+        with pytest.raises((TypeError, ValueError)):
+            store.batch_set([("key", 1), ("other", 2, 3)])
+        assert list(store.keys()) == []

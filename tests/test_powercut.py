@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Optional
 import pytest
 
 from harness.measure.remote import ROOT
-from harness.powercut import campaign, preload, recording, subjects, table, trace
+from harness.powercut import campaign, preload, recording, rows, subjects, table, trace
 from harness.powercut.check import by_store, materialise
 from harness.powercut.disk import POLICIES, Disk, apply
 from harness.powercut.model import History, Progress, judge
@@ -257,4 +257,6 @@ def test_the_table_of_the_documentation_is_what_the_records_give() -> None:
     page = (ROOT / "docs" / "durability.md").read_text(encoding="utf-8")
     newest = table.newest(ROOT / "results" / "trust")
     assert newest
-    assert page == table.written_into(page, newest), "python -m harness.powercut table --into docs/durability.md"
+    figures = rows.markdown(rows.newest(ROOT / "results" / "trust"))
+    written = table.between(table.written_into(page, newest), "trust:table", figures)
+    assert page == written, "python -m harness.powercut table --into docs/durability.md"

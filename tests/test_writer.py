@@ -33,6 +33,16 @@ def test_large_values_leave_the_wal_small(backend: str, tmp_path: Path) -> None:
         assert os.path.getsize(tmp_path / "a.db-wal") < 12 * 2**20  # of 36 MB written
 
 
+@every_backend
+def test_writes_one_by_one_after_a_batch_leave_the_wal_small(backend: str, tmp_path: Path) -> None:
+    options = {"persist_mode": "writethrough", "storage_mode": "bytes", "synchronous": "normal"}
+    with AsyncDictSQLite(tmp_path / "a.db", backend=backend, **options) as db:
+        db.batch_set(dict.fromkeys((f"s{i:04}" for i in range(3000)), b""))
+        for i in range(1500):
+            db.set(f"w{i % 500}", bytes(8192))
+        assert os.path.getsize(tmp_path / "a.db-wal") < 9 * 2**20  # of some 15 MB written
+
+
 @on_the_python_core
 def test_writes_that_timed_out_in_the_queue_share_one_thread(backend: str, tmp_path: Path) -> None:
     path = tmp_path / "a.db"

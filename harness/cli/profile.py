@@ -30,7 +30,7 @@ def profile(row: str, seconds: float, out: Path, scratch: Path) -> None:
 
     \b
       touch rust_core/src/lib.rs
-      MATURIN_STRIP=false make build
+      CARGO_PROFILE_RELEASE_STRIP=false MATURIN_STRIP=false make build
     """
     (name,) = chosen("row", (row,), limits.names())
     if shutil.which("perf") is None:

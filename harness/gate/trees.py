@@ -42,7 +42,7 @@ class Tree:
     def lay_out_anew(self) -> None:
         """Copy what is mapped as code: a file stays where it lies in memory, for good or ill, as long as it is used.
 
-        Equal extensions differed by 4 % in every process of a run, because of the pages that each had got.
+        Equal extensions have differed by some percent in every process of one run, and not in the next one.
         """
         for path in self.folder.glob("lib/python*/site-packages/**/*.so"):
             copy = path.with_suffix(".copy")

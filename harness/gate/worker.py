@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import sys
 from pathlib import Path
 
 from harness.gate import bodies, writes
 from harness.measure.counters import difference
 from harness.measure.encoded import bare
-from harness.measure.worker import Answer, Request, Worker, _own_output
+from harness.measure.worker import Answer, Request, Worker, serve
 
 
 class GateWorker(Worker):
@@ -57,14 +56,5 @@ class GateWorker(Worker):
             return {"error": f"{type(error).__name__}: {error}"}
 
 
-def serve() -> None:
-    """Answer until standard input ends; leave without cleaning up what a broken store may hang in."""
-    answers, worker = _own_output(), GateWorker()
-    for line in sys.stdin:
-        answers.write(json.dumps(worker.answer(line)) + "\n")
-        answers.flush()
-    os._exit(0)
-
-
 if __name__ == "__main__":
-    serve()
+    serve(GateWorker())

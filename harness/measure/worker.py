@@ -70,9 +70,9 @@ def _own_output() -> TextIO:
     return answers
 
 
-def serve() -> None:
+def serve(worker: Worker) -> None:
     """Answer until standard input ends; leave without cleaning up what a broken contender may hang in."""
-    answers, worker = _own_output(), Worker()
+    answers = _own_output()
     for line in sys.stdin:
         answers.write(json.dumps(worker.answer(line)) + "\n")
         answers.flush()
@@ -80,4 +80,4 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(Worker())

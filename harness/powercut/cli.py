@@ -15,7 +15,7 @@ from harness.contenders import CONTENDERS
 from harness.measure.host import host, machine_label
 from harness.measure.records import RecordFile, without_paths
 from harness.measure.remote import ROOT
-from harness.powercut import campaign, preload, recording, simulate, subjects, table, trace
+from harness.powercut import campaign, preload, recording, rows, simulate, subjects, table, trace
 
 TRUST = ROOT / "results" / "trust"
 _ALIASES = {"writethrough": "writethrough-full"}
@@ -81,12 +81,16 @@ def run(
 @click.option("--records", type=click.Path(path_type=Path), default=TRUST, help="Folder of records.")
 @click.option("--into", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Page that gets the table.")
 def show_table(records: Path, into: Optional[Path]) -> None:
-    """Print the newest record of each store and configuration as one table, or write it into a page."""
+    """Print the newest record of each store and configuration as one table, or write it into a page.
+
+    A page gets the figures of the trust tests, too.
+    """
     newest = table.newest(records)
     if into is None:
         click.echo(table.markdown(newest), nl=False)
     else:
-        into.write_text(table.written_into(into.read_text(encoding="utf-8"), newest), encoding="utf-8")
+        page = table.written_into(into.read_text(encoding="utf-8"), newest)
+        into.write_text(table.between(page, "trust:table", rows.markdown(rows.newest(records))), encoding="utf-8")
 
 
 @powercut.command()

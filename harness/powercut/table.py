@@ -40,12 +40,17 @@ def markdown(records: List[Record]) -> str:
 
 def written_into(page: str, records: List[Record]) -> str:
     """Return a page with the table between its markers."""
-    start, end = "<!-- powercut:table -->\n", "<!-- /powercut:table -->"
+    return between(page, "powercut:table", markdown(records))
+
+
+def between(page: str, name: str, text: str) -> str:
+    """Return a page with a text between the markers of a name."""
+    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, _, rest = page.partition(start)
     _, marker, after = rest.partition(end)
     if not marker:
         raise ValueError(f"the page has no markers: {start.strip()} ... {end}")
-    return before + start + markdown(records) + end + after
+    return before + start + text + end + after
 
 
 def _row(record: Record) -> str:

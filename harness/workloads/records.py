@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any, Dict, List, Tuple
 
-from harness.workloads import streams
+from harness.workloads import micro, streams
 from harness.workloads.workload import Params, Workload
 
 PROTOCOL = 5
@@ -34,20 +34,6 @@ def _keys(params: Params) -> List[str]:
     return streams.keys_in_random_order(params, "record hits")
 
 
-async def hits(store: Any, keys: List[str], n: int) -> None:
-    """Read each key in turn."""
-    for _ in range(n // len(keys)):
-        for key in keys:
-            await store.aget(key)
-
-
-def sync_hits(store: Any, keys: List[str], n: int) -> None:
-    """Read each key in turn."""
-    for _ in range(n // len(keys)):
-        for key in keys:
-            store.get(key)
-
-
 async def pickled_hits(store: Any, keys: List[str], n: int) -> None:
     """Read each key in turn, and load what is there."""
     loads = pickle.loads
@@ -68,20 +54,6 @@ def _writes(params: Params) -> Records:
     keys = streams.keys_in_random_order(params, "record sets")
     found: Any = streams.changes(keys, _records(params, "sets"))
     return list(found)
-
-
-async def sets(store: Any, items: Records, n: int) -> None:
-    """Write each key in turn, another value than it has."""
-    for _ in range(n // len(items)):
-        for key, value in items:
-            await store.aset(key, value)
-
-
-def sync_sets(store: Any, items: Records, n: int) -> None:
-    """Write each key in turn, another value than it has."""
-    for _ in range(n // len(items)):
-        for key, value in items:
-            store.set(key, value)
 
 
 async def pickled_sets(store: Any, items: Records, n: int) -> None:
@@ -115,8 +87,8 @@ RECORD_HITS = Workload(
     per="hit",
     entries=_entries,
     state=_keys,
-    body=hits,
-    sync_body=sync_hits,
+    body=micro.hits,
+    sync_body=micro.sync_hits,
     step=_keys_of,
 )
 PICKLED_HITS = Workload(
@@ -137,8 +109,8 @@ RECORD_SETS = Workload(
     per="write",
     entries=_entries,
     state=_writes,
-    body=sets,
-    sync_body=sync_sets,
+    body=micro.sets,
+    sync_body=micro.sync_sets,
     step=_twice,
     writes=True,
 )

@@ -24,14 +24,13 @@ from .errors import (
     FlushFailedError,
     ForkedError,
     NotADatabaseError,
-    ReadOnlyError,
     StateError,
 )
 from .op import Op
 from .options import EngineOptions
 from .protocol import Engine, EngineFactory, Opening, TableInfo
 from .protocol import Op as AnyOp
-from .sidelock import SideLock
+from .sidelock import SideLock, not_created
 
 Identity = Tuple[int, int]  # device, inode
 
@@ -293,8 +292,8 @@ def _create(path: str) -> os.stat_result:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         return os.stat(path)
-    except PermissionError as error:
-        raise ReadOnlyError(f"{path} cannot be created: {error.strerror}") from error
+    except OSError as error:
+        raise not_created(path, error) from error
     try:
         return os.fstat(descriptor)
     finally:

@@ -14,12 +14,14 @@ import struct
 import sys
 from typing import Optional
 
-from .errors import LockedError
+from .errors import DiskFullError, LockedError, ReadOnlyError, StorageError
 from .options import EngineOptions
 
 PRESENCE, QUEUE = 0, 1  # bytes
 
 _LINUX = sys.platform.startswith("linux")
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _FLOCK = struct.Struct("@hhqqi4x" if _LINUX else "@qqihh")  # type whence start length pid; elsewhere BSD's order
 
 
@@ -61,9 +63,16 @@ def _open_side_file(path: str) -> Optional[int]:
         try:
             return os.open(path, flags | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
-                raise
+            if error.errno not in (*_READ_ONLY, errno.ENOENT):
+                raise not_created(path, error) from error
     return None
+
+
+def not_created(path: str, error: OSError) -> StorageError:
+    """Return what is raised when the system cannot make a file."""
+    full = DiskFullError if error.errno in _FULL else StorageError
+    kind = ReadOnlyError if error.errno in _READ_ONLY else full
+    return kind(f"{path} cannot be created: {error.strerror}")
 
 
 def _who_and_why(descriptor: int, path: str, *, exclusive: bool) -> str:

@@ -7,6 +7,7 @@ import urllib.parse
 
 from ..protocol import Opening
 
+WAL_BYTES = 1000 * 4120  # a thousand pages, each with its header in the WAL
 SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL"}
 
 
@@ -26,6 +27,7 @@ def connect(opening: Opening, *, write: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA mmap_size=0")
         connection.execute(f"PRAGMA synchronous={SYNCHRONOUS[opening.options.synchronous]}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
         if not write:
             connection.execute("PRAGMA query_only=ON")
     except BaseException:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from typing import Any, Callable, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence, Union
 
-from ..errors import ClosedError, ReadOnlyError, StateError
+from ..errors import ClosedError, CorruptError, ReadOnlyError, StateError
 from ..op import Op
 from ..protocol import Capability, Change, Kind, Opening, Row, Stats, TableInfo, Was
 from .cache import Cache, ColdReads, Key
@@ -144,15 +145,28 @@ class FileEngine:
         epoch = self._coherence.epoch
         token = self._cold.begin((table, key) for key in keys)
 
-        def fetched(pages: Optional[List[Rows]], error: Optional[Exception]) -> None:
-            values = {key: read_back(value) for rows in pages or () for key, value in rows}
-            with self._lock:
-                for key in keys:
-                    if self._cold.end((table, key), token) and key in values:
-                        self._cache.put((table, key), values[key], epoch)
-            answer(values, None if error is None else self._reader_error(error))
-
+        fetched = partial(self._fetched, table, keys, epoch, token, answer)
         return self._reader.fetch(_select_keys(table, keys), fetched, may_use_loop=may_use_loop)
+
+    def _fetched(
+        self,
+        table: str,
+        keys: Sequence[str],
+        epoch: int,
+        token: object,
+        answer: Callable[[Mapping[str, bytes], Optional[Exception]], None],
+        pages: Optional[List[Rows]],
+        error: Optional[Exception],
+    ) -> None:
+        again = partial(self._fetched, table, keys, epoch, token, answer, pages, error)
+        values = {key: read_back(value) for rows in pages or () for key, value in rows}
+        with self._lock:
+            if self._writer.unpublished.holds_back(table, keys, again):
+                return
+            for key in keys:
+                if self._cold.end((table, key), token) and key in values:
+                    self._cache.put((table, key), values[key], epoch)
+        answer(values, None if error is None else self._reader_error(error))
 
     def _reader_error(self, error: Exception) -> Exception:
         translated = translate(error, self._opening.path)
@@ -172,31 +186,43 @@ class FileEngine:
         query = Query(sql, [*parameters, rows], size_bytes)
 
         def page(found: Rows) -> List[Row]:
+            if not all(isinstance(row[0], str) for row in found):
+                message = f"{self._opening.path} is damaged: a key of {table} is no text; nothing was repaired"
+                raise CorruptError(message)
             return [(row[0], read_back(row[1]) if values else None) for row in found]
 
-        return self._query(query, page)
+        return self._query(table, query, page)
 
     def count(self, table: str) -> Op[int]:
         """See `Engine.count`."""
-        return self._query(Query(COUNT.format(table), ()), lambda rows: int(rows[0][0]))
+        return self._query(table, Query(COUNT.format(table), ()), lambda rows: int(rows[0][0]))
 
-    def _query(self, query: Query, result: Callable[[Rows], Any]) -> Op[Any]:
+    def _query(self, table: str, query: Query, result: Callable[[Rows], Any]) -> Op[Any]:
         op: Op[Any] = Op()
         with self._lock:  # the reader ends under no query: closing takes the lock first
             refusal = self._refusal()
             if refusal is not None:
                 return Op.failed(refusal)
-            self._run_query(query, result, op)
+            self._run_query(table, query, result, op)
         return op
 
-    def _run_query(self, query: Query, result: Callable[[Rows], Any], op: Op[Any]) -> None:
-        def answer(pages: Optional[List[Rows]], error: Optional[Exception]) -> None:
-            if pages is None:
-                op.fail(self._reader_error(error or RuntimeError("no answer")))
-            else:
-                op.finish(result(pages[0]))
-
+    def _run_query(self, table: str, query: Query, result: Callable[[Rows], Any], op: Op[Any]) -> None:
+        answer = partial(self._answered, table, result, op)
         op.before_wait(self._reader.fetch([query], answer, may_use_loop=True))
+
+    def _answered(self, table: str, result: Callable[[Rows], Any], op: Op[Any], pages: Optional[List[Rows]],
+                  error: Optional[Exception]) -> None:  # fmt: skip
+        with self._lock:
+            again = partial(self._answered, table, result, op, pages, error)
+            if self._writer.unpublished.holds_back(table, None, again):
+                return
+        if pages is None:
+            op.fail(self._reader_error(error or RuntimeError("no answer")))
+            return
+        try:
+            op.finish(result(pages[0]))
+        except CorruptError as damage:
+            op.fail(damage)
 
     # ---- writing ---------------------------------------------------------------------------------------
 

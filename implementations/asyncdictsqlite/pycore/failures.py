@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import Optional
 
@@ -17,6 +18,11 @@ from ..errors import (
     ValueTooLargeError,
 )
 
+try:
+    import resource
+except ImportError:  # a system without such limits
+    resource = None  # type: ignore[assignment]
+
 # Python 3.11 gives the extended code; before, the message of the primary code is all there is.
 _MESSAGES = (
     ("database is locked", 5),
@@ -24,6 +30,7 @@ _MESSAGES = (
     ("readonly database", 8),
     ("disk I/O error", 10),
     ("disk image is malformed", 11),
+    ("Could not decode to UTF-8", 11),
     ("disk is full", 13),
     ("unable to open database file", 14),
     ("file is not a database", 26),
@@ -31,7 +38,8 @@ _MESSAGES = (
     ("no such table", 1001),
     ("locking protocol", 15),
 )
-_NOT_APPLIED_IOERR = (266, 522, 778)  # READ, SHORT_READ, WRITE: the transaction was rolled back
+_IOERR_WRITE = 778
+_NOT_APPLIED_IOERR = (266, 522, _IOERR_WRITE)  # READ, SHORT_READ, WRITE: the transaction was rolled back
 NO_SUCH_TABLE = 1001
 
 
@@ -57,6 +65,8 @@ def translate(error: Exception, path: str, *, committing: bool = False) -> Excep
     Args:
         committing: it came from COMMIT: an I/O error then leaves the outcome unknown.
     """
+    if isinstance(error, UnicodeDecodeError):  # SQLite's message quotes what is damaged
+        return _caused(CorruptError(f"{path} is damaged; nothing was repaired: restore a backup"), error)
     if not isinstance(error, sqlite3.Error):
         return error
     code = primary_code(error)
@@ -86,7 +96,19 @@ def _io_error(error: sqlite3.Error, path: str, committing: bool) -> Exception:
     if committing and extended not in _NOT_APPLIED_IOERR:
         message = f"{path}: a sync failed ({error}): whether the last writes survive is unknown; aopen() opens it again"
         return _caused(DurabilityUnknownError(message), error)
+    if extended in (None, _IOERR_WRITE) and _is_at_size_limit(path):
+        message = f"{path} cannot grow: the limit of this process on sizes of files is reached; raise it and try again"
+        return _caused(DiskFullError(message), error)
     return _caused(StorageError(f"{path}: {error}; nothing was applied"), error)
+
+
+def _is_at_size_limit(path: str) -> bool:
+    """Tell whether RLIMIT_FSIZE explains a failed write: the errno behind an error of sqlite3 is not told."""
+    if resource is None:
+        return False
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    files = [name for name in (path, f"{path}-wal", f"{path}-journal") if os.path.exists(name)]
+    return limit != resource.RLIM_INFINITY and any(os.path.getsize(name) >= limit for name in files)
 
 
 def _caused(error: Exception, cause: BaseException) -> Exception:

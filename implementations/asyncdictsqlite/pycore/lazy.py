@@ -11,11 +11,11 @@ from ..op import Op, fail_all
 from ..protocol import Change, Kind, Opening, Stats, Was
 from . import flush
 from .cache import Key, size_of
+from .connection import WAL_BYTES
 from .engine import FileEngine, MakeReader
 from .flush import Load, Unsaved
 from .gates import Gate, Gated, Gates
 from .reader import Query, Rows
-from .writer import CHECKPOINT_PAGES
 
 RETRY_S, RETRY_MOST_S = 0.1, 5.0
 
@@ -59,7 +59,7 @@ class LazyEngine(FileEngine):
             return True
         return super()._look_up(key, epoch, home)
 
-    def _query(self, query: Query, result: Callable[[Rows], Any]) -> Op[Any]:
+    def _query(self, table: str, query: Query, result: Callable[[Rows], Any]) -> Op[Any]:
         op: Op[Any] = Op()
 
         def run() -> None:
@@ -68,13 +68,13 @@ class LazyEngine(FileEngine):
             except Exception as error:
                 op.fail(error)
             else:
-                self._run_query(query, result, op)
+                self._run_query(table, query, result, op)
 
         def turn(gated: Optional[Gated]) -> None:
             if self._unsaved or self._masked:
                 self._task(run)
             else:
-                self._run_query(query, result, op)
+                self._run_query(table, query, result, op)
 
         return self._in_turn(turn, op)
 
@@ -268,10 +268,10 @@ class LazyEngine(FileEngine):
             failed = FlushFailedError(f"{self._opening.path}: a flush failed and will be tried again: {error}")
             self._writer.last_error = str(failed)
             raise failed from error
-        self._writer.wrote(len(unsaved) + len(masked), self._flushing.size_bytes)
+        self._writer.writes += len(unsaved) + len(masked)
         self._retry_s = RETRY_S
         self._settle(None)
-        self._writer.checkpoint(CHECKPOINT_PAGES)
+        self._writer.checkpoint(WAL_BYTES)
 
     def _saved(self, unsaved: Mapping[Key, Unsaved], masked: Mapping[str, object], epoch: int) -> None:
         """Move what was flushed to the cache; what was overwritten meanwhile stays unsaved. Under the lock."""

@@ -14,16 +14,16 @@ from ..op import Op, fail_all, finish_all
 from ..protocol import Change, Opening, TableInfo, Was
 from . import changes, schema
 from .coherence import Coherence
-from .connection import connect
+from .connection import WAL_BYTES, connect
 from .enginelock import EngineLock
 from .failures import is_of_one_call, primary_code, translate
 from .switches import Switches
+from .unpublished import Unpublished
 from .writersqueue import WritersQueue
 
 T = TypeVar("T")
 
-CHECKPOINT_PAGES = 1000  # when idle
-CHECKPOINT_PAGES_BUSY = 16_000
+WAL_BYTES_BUSY = 16 * WAL_BYTES  # while calls wait
 
 
 class Call(NamedTuple):
@@ -66,6 +66,7 @@ class Writer:
         self._stop = False
         self._alarm: Optional[float] = None
         self._on_alarm: Callable[[], None] = lambda: None
+        self.unpublished = Unpublished()
         self.queue = WritersQueue(opening.side_lock, opening.path, opening.options.busy_timeout)
         if opening.exclusive or opening.options.readonly:
             self.queue = WritersQueue(None, opening.path, 0)
@@ -75,8 +76,7 @@ class Writer:
         self.last_error: Optional[str] = None
         self.modes: Dict[str, str] = {}
         self.commits = self.syncs = self.writes = self.checkpoints = 0
-        self._since_checkpoint = 0  # pages of changes
-        self._frames_per_page = 1.0  # as the last checkpoint found
+        self._checkpointed_bytes = 0  # of a WAL that has not begun anew since
 
     # ---- handing over; from any thread -----------------------------------------------------------------
 
@@ -180,10 +180,10 @@ class Writer:
                 for call, result in zip(calls, results)
             ]
         )
-        if not self._waiting:
-            self.checkpoint(CHECKPOINT_PAGES)
+        if len(calls) == 1 or not self._waiting:  # who writes call by call may have called again already
+            self.checkpoint(WAL_BYTES)
         elif self.commits % 64 == 0:
-            self.checkpoint(CHECKPOINT_PAGES_BUSY)
+            self.checkpoint(WAL_BYTES_BUSY)
 
     def _commit_group(self, calls: List[Call]) -> List[Union[List[Was], Exception]]:
         results: List[Union[List[Was], Exception]] = []
@@ -194,9 +194,8 @@ class Writer:
         def publish(epoch: int) -> None:
             self._committed(calls, results, epoch)
 
-        self.transaction(body, publish)
-        sizes = [len(change.value or b"") for call in calls for change in call.changes]
-        self.wrote(len(sizes), sum(sizes))
+        self.transaction(body, publish, [call.changes for call in calls])
+        self.writes += sum(len(call.changes) for call in calls)
         return results
 
     def _apply(self, calls: List[Call]) -> List[Union[List[Was], Exception]]:
@@ -232,8 +231,12 @@ class Writer:
         """Apply changes one by one; within a transaction."""
         return [changes.apply(self.connection, self._opening.path, self.modes, change, old=old) for change in wanted]
 
-    def transaction(self, body: Callable[[], None], publish: Callable[[int], None], *, synced: bool = False) -> None:
+    def transaction(self, body: Callable[[], None], publish: Callable[[int], None],
+                    pending: Sequence[Sequence[Change]] = (), *, synced: bool = False) -> None:  # fmt: skip
         """Run `body` in a transaction; after COMMIT, and before anybody learns of it, `publish` with its epoch.
+
+        Args:
+            pending: the changes that memory does not know before they are published.
 
         Raises:
             StorageError: nothing was applied; DurabilityUnknownError: nobody knows, and the engine has stopped.
@@ -252,7 +255,7 @@ class Writer:
                 except BaseException:
                     self._roll_back()
                     raise
-                self._commit(fault, synced)
+                self._commit(fault, pending)
         except Exception as error:
             self.modes = modes  # a table that was to be dropped is there still
             self._end(None)
@@ -270,9 +273,10 @@ class Writer:
         with self._engine_lock:
             return self._coherence.began(self.connection)
 
-    def _commit(self, fault: Optional[str], synced: bool) -> None:
+    def _commit(self, fault: Optional[str], pending: Sequence[Sequence[Change]]) -> None:
         with self._engine_lock:
             self._coherence.committing()
+            self.unpublished.begin(pending)
         try:
             self.connection.execute("COMMIT")
             Switches.raise_fault("sync" if fault == "sync" else None)
@@ -292,6 +296,9 @@ class Writer:
             if publish is not None:
                 publish()
             self._coherence.ended(self.connection)
+            waiting = self.unpublished.end()
+        for answer in waiting:
+            answer()
 
     def _as_storage_error(self, error: Exception) -> Exception:
         translated = translate(error, self._opening.path)
@@ -344,28 +351,31 @@ class Writer:
     def _touch(self) -> None:
         self.connection.execute(f"PRAGMA user_version={schema.FORMAT}")
 
-    def wrote(self, changes: int, size_bytes: int) -> None:
-        """Count changes that were committed, and the bytes of their values."""
-        self.writes += changes
-        self._since_checkpoint += changes + size_bytes // 4096
+    def checkpoint(self, most_bytes: int) -> None:
+        """Write the WAL back if it is longer than that; readers that hold it back are not waited for.
 
-    def checkpoint(self, pages: int) -> None:
-        """Write the WAL back if it has grown by about so many pages; readers that hold it back are not waited for.
-
-        The WAL file keeps its size when it starts anew, so that what was written since the last time is counted.
+        When it begins anew SQLite cuts it to `WAL_BYTES`: being longer again means that so much was written since.
         """
-        if self._since_checkpoint * self._frames_per_page < pages:
+        size = self._wal_bytes()
+        if size <= WAL_BYTES:
+            self._checkpointed_bytes = 0
+        if size <= most_bytes or size < self._checkpointed_bytes + WAL_BYTES // 4:
             return
         try:
-            _, frames, _ = self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
             if primary_code(error) == 10:
                 self._failed(translate(error, self._opening.path, committing=True))
             return
-        self._frames_per_page = max(frames / self._since_checkpoint, 0.01)
-        self._since_checkpoint = 0
+        self._checkpointed_bytes = size
         self.checkpoints += 1
         self.syncs += 2  # of the WAL and of the database
+
+    def _wal_bytes(self) -> int:
+        try:
+            return os.stat(f"{self._opening.path}-wal").st_size
+        except OSError:
+            return 0
 
     def backup(self, target: str) -> None:
         """Write a consistent copy to a new file, and sync it and its folder."""

@@ -1,12 +1,13 @@
 //! The reader thread: reads that would have blocked their caller, pages and counts.
 use super::api::{Answer, Job, Outcome, Row, Scan};
 use super::connection;
-use super::failure::Failure;
+use super::failure::{Failure, sqlite_error};
 use super::inbox::{Batch, Call, Request, Took};
 use super::shared::{Shared, State};
 use super::statement::{Bind, Session, Verb};
 use super::switches::Place;
 use super::wal_index::{Header, Words};
+use rusqlite::ffi;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -183,12 +184,20 @@ fn page(session: &mut Session, scan: &Scan) -> rusqlite::Result<Vec<Row>> {
     };
     let mut binds = vec![Bind::Text(&scan.start), Bind::Int(scan.rows.min(i32::MAX as usize) as i64)];
     binds.extend(scan.end.as_deref().map(Bind::Text));
-    let (mut rows, mut size) = (Vec::new(), 0);
+    let (mut rows, mut size, mut broken) = (Vec::new(), 0, false);
     session.statement(verb, &scan.table)?.run(&binds, |row| {
-        let row = Row { key: row.bytes(0).to_vec(), value: scan.values.then(|| row.bytes(1).to_vec()) };
+        let Some(key) = row.text(0) else {
+            broken = true; // and where it stands in the order of keys is not known
+            return false;
+        };
+        let row = Row { key: key.to_vec(), value: scan.values.then(|| row.bytes(1).to_vec()) };
         size += row.key.len() + row.value.as_ref().map_or(0, Vec::len);
         rows.push(row);
         size < scan.size_bytes
     })?;
+    if broken {
+        let what = format!("a key of {} is no text", scan.table);
+        return Err(sqlite_error(ffi::SQLITE_CORRUPT, Some(what)));
+    }
     Ok(rows)
 }

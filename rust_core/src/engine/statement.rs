@@ -38,6 +38,14 @@ impl Columns<'_> {
         }
     }
 
+    /// The bytes of a TEXT column that are UTF-8; None: another program has put something else there.
+    pub fn text(&self, index: c_int) -> Option<&[u8]> {
+        // SAFETY: as `bytes`.
+        let is_text = unsafe { ffi::sqlite3_column_type(self.0.raw, index) == ffi::SQLITE_TEXT };
+        let bytes = self.bytes(index);
+        (is_text && std::str::from_utf8(bytes).is_ok()).then_some(bytes)
+    }
+
     pub fn is_null(&self, index: c_int) -> bool {
         // SAFETY: as `bytes`.
         unsafe { ffi::sqlite3_column_type(self.0.raw, index) == ffi::SQLITE_NULL }

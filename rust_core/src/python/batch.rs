@@ -13,7 +13,7 @@ use super::store::View;
 use super::value::Kind;
 use super::{awaitable, completion, lazy, plain_pickle, read};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 /// A list of the values, if memory holds the object of each key. None, without an exception: go the generic way.
 fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
@@ -91,12 +91,14 @@ struct Item {
     encoded: Ref,
 }
 
-/// The items of a dict of usual keys, and values that need no codec; None: go the generic way. May run Python code.
+/// The items of a dict, or of a list or tuple of pairs, of usual keys, and values that need no codec or are plain
+/// containers; None: go the generic way. May run Python code.
 fn items(view: &View, given: Object<'_, '_>) -> Option<Vec<Item>> {
     let (kind, most) = (view.kind, view.max_value_bytes);
-    let mut items = Vec::with_capacity(given.cast_exact::<PyDict>().ok()?.len());
+    let dict = given.cast_exact::<PyDict>().ok();
+    let mut items = Vec::with_capacity(dict.map(|dict| dict.len()).or_else(|| sequence_len(given))?);
     let mut containers = Vec::new();
-    let is_usual = all_pairs(given, |key, value| {
+    let mut add = |key: Object<'_, '_>, value: Object<'_, '_>| {
         let Some(key) = Key::of(key).and_then(|key| OwnedKey::ascii(&key)) else { return false };
         let encoded = encode_atom(value, kind);
         if encoded.is_none() {
@@ -106,10 +108,21 @@ fn items(view: &View, given: Object<'_, '_>) -> Option<Vec<Item>> {
         let size_bytes = encoded.bytes().len();
         items.push(Item { key, kept: Kept::object(Ref::of(&value), size_bytes), encoded });
         size_bytes <= most && (containers.is_empty() || kind == Kind::Pickle)
-    });
-    if !is_usual || items.is_empty() {
+    };
+    let are_usual = match dict {
+        Some(_) => all_pairs(given, add),
+        None => all_items(given, |two| match two.cast_exact::<PyTuple>() {
+            Ok(pair) if pair.len() == 2 => match (pair.get_item(0), pair.get_item(1)) {
+                (Ok(key), Ok(value)) => add(key.as_borrowed(), value.as_borrowed()),
+                _ => false,
+            },
+            _ => false,
+        }),
+    };
+    if !are_usual || items.is_empty() {
         return None;
     }
+    // Containers are looked at when the walk is over: what the codec runs could change what is walked.
     for index in containers {
         let encoded = plain_pickle::dumps(items[index].encoded.bind(given.py()))?;
         if encoded.bytes().len() > most {
