@@ -23,6 +23,8 @@ pub trait Job: Send + 'static {
 pub trait Sink<J>: Send + Sync + 'static {
     /// Take all that is in `done`. Commits arrive in commit order, reads in any.
     fn deliver(&self, done: &mut Vec<(J, Outcome)>);
+    /// Wake those who wait for what was delivered.
+    fn wake(&self);
     /// Learn of something that no job waits for.
     fn notice(&self, notice: Notice);
 }

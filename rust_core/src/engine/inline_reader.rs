@@ -2,6 +2,7 @@
 use super::failure::Failure;
 use super::shared::Shared;
 use super::statement::{Bind, Columns, Session, Verb};
+use super::unpublished::Unpublished;
 use super::vfs::{self, Wait};
 use super::wal_index::{Header, Words};
 use std::sync::PoisonError;
@@ -14,6 +15,8 @@ pub enum Now<T> {
     Missing,
     /// Ask the reader thread: a page is not in memory, the value is long, a lock is in the way, or something is wrong.
     WouldBlock,
+    /// Ask the reader thread, which waits until what was seen is published.
+    Unpublished,
     /// The engine takes nothing any more.
     Failed(Failure),
 }
@@ -66,10 +69,23 @@ impl InlineReader {
         }
     }
 
-    fn get<T>(&mut self, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> rusqlite::Result<Now<T>> {
+    fn get<T>(
+        &mut self,
+        unpublished: &Unpublished,
+        table: &str,
+        key: &[u8],
+        found: impl FnOnce(&[u8]) -> T,
+    ) -> rusqlite::Result<Now<T>> {
+        let header = self.header;
         let select = self.session.statement(Verb::SelectShort, table)?;
-        let short = |row: &Columns<'_>| if row.is_null(0) { Now::WouldBlock } else { Now::Found(found(row.bytes(0))) };
-        Ok(select.first(&[Bind::Text(key)], short)?.unwrap_or(Now::Missing))
+        let see = |row: &Columns<'_>| match row.is_null(0) {
+            _ if unpublished.may_be_seen(header) => Now::Unpublished,
+            true => Now::WouldBlock,
+            false => Now::Found(found(row.bytes(0))),
+        };
+        let now = select.first(&[Bind::Text(key)], see)?;
+        let missing = || if unpublished.may_be_seen(header) { Now::Unpublished } else { Now::Missing };
+        Ok(now.unwrap_or_else(missing))
     }
 }
 
@@ -81,7 +97,7 @@ pub fn read<J: 'static, T>(
     hold: bool,
     found: impl FnOnce(&[u8]) -> T,
 ) -> Now<T> {
-    attempt(shared, hold, |reader| reader.get(table, key, found)).unwrap_or(Now::WouldBlock)
+    attempt(shared, hold, |reader| reader.get(&shared.unpublished, table, key, found)).unwrap_or(Now::WouldBlock)
 }
 
 /// How long many keys may be read on the calling thread: as long as gathering so many single reads.
@@ -100,9 +116,13 @@ pub fn read_many<'a, J: 'static>(
     let whole = attempt(shared, true, |reader| {
         let mut now = Now::Found(());
         for key in keys {
-            let go_on = match reader.get(table, key, |value| found(count, Some(value)))? {
+            let go_on = match reader.get(&shared.unpublished, table, key, |value| found(count, Some(value)))? {
                 Now::Found(go_on) => go_on,
                 Now::Missing => found(count, None),
+                Now::Unpublished => {
+                    now = Now::Unpublished;
+                    break;
+                }
                 Now::WouldBlock | Now::Failed(_) => {
                     now = Now::WouldBlock;
                     break;
@@ -118,9 +138,9 @@ pub fn read_many<'a, J: 'static>(
         }
         Ok(now)
     });
-    let blocked = !matches!(whole, Some(Now::Found(())));
-    shared.counters.cold_inline.add(count as u64 - u64::from(!blocked)); // `attempt` has counted one
-    (count, blocked)
+    let was_counted = matches!(whole, Some(Now::Found(()))); // one of them, by `attempt`
+    shared.counters.cold_inline.add(count as u64 - u64::from(was_counted));
+    (count, !matches!(whole, Some(Now::Found(()) | Now::Unpublished)))
 }
 
 /// End the read transaction that is held. Reads and ends of Python threads take turns; the writer ends it, too.
@@ -156,7 +176,7 @@ fn attempt<J: 'static, T>(
         *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason(errno));
     }
     let now = result.ok()?;
-    shared.counters.cold_inline.add(u64::from(!matches!(now, Now::WouldBlock)));
+    shared.counters.cold_inline.add(u64::from(matches!(now, Now::Found(_) | Now::Missing)));
     Some(now)
 }
 

@@ -44,7 +44,8 @@ impl<J: Job> Reader<J> {
             while waiting.peek().is_some() {
                 let together = if self.shared.injected.is_armed() { 1 } else { usize::MAX };
                 self.answer_all(waiting.by_ref().take(together), &mut done);
-                self.shared.sink.deliver(&mut done);
+                self.shared.unpublished.wait(self.header);
+                self.shared.deliver(&mut done);
                 done.clear();
             }
         }

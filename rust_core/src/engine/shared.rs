@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::inbox::Inbox;
 use super::inline_reader::InlineReader;
 use super::switches::Injected;
+use super::unpublished::Unpublished;
 use super::vfs::Watch;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +32,7 @@ pub struct Shared<J> {
     pub to_writer: Inbox<J>,
     pub to_reader: Inbox<J>,
     pub coherence: Arc<Coherence>,
+    pub unpublished: Unpublished,
     pub watch: Arc<Watch>,
     pub counters: Counters,
     pub injected: Injected,
@@ -52,6 +54,7 @@ impl<J: 'static> Shared<J> {
             settings,
             sink,
             coherence,
+            unpublished: Unpublished::default(),
             watch: Arc::new(Watch { coherence: shared_file, ..Watch::default() }),
             counters: Counters::default(),
             injected: Injected::default(),
@@ -115,8 +118,20 @@ impl<J: 'static> Shared<J> {
         }
     }
 
+    pub fn deliver(&self, done: &mut Vec<(J, Outcome)>) {
+        self.sink.deliver(done);
+        self.sink.wake();
+    }
+
     pub fn deliver_one(&self, job: J, outcome: Outcome) {
-        self.sink.deliver(&mut vec![(job, outcome)]);
+        self.deliver(&mut vec![(job, outcome)]);
+    }
+
+    /// Deliver what a transaction did; nobody who is woken finds it unpublished.
+    pub fn publish(&self, done: &mut Vec<(J, Outcome)>) {
+        self.sink.deliver(done);
+        self.unpublished.end();
+        self.sink.wake();
     }
 
     /// Stop for good: the outcome of something that was committed is unknown.

@@ -39,7 +39,7 @@ pub struct Writer<J: Job> {
 impl<J: Job> Writer<J> {
     pub fn new(shared: Arc<Shared<J>>, opened: Writing, reader: JoinHandle<()>) -> Self {
         Self {
-            transactions: Transactions::new(Arc::clone(&shared), opened.session, opened.queue),
+            transactions: Transactions::new(Arc::clone(&shared), opened.session, opened.queue, opened.header),
             shared,
             header: opened.header,
             checkpoints: Checkpoints::default(),
@@ -77,6 +77,7 @@ impl<J: Job> Writer<J> {
             }
             if catch_unwind(AssertUnwindSafe(|| self.serve_batch(&mut batch))).is_err() {
                 self.after_panic(&mut batch);
+                self.shared.unpublished.end();
             }
         }
     }
@@ -130,7 +131,7 @@ impl<J: Job> Writer<J> {
         let was_locked =
             outcomes.last().is_some_and(|last| matches!(last, Err(failure) if failure.class == Class::Locked));
         let jobs = batch.requests.drain(..).map(|request| request.job);
-        self.shared.sink.deliver(&mut jobs.zip(outcomes).collect());
+        self.shared.publish(&mut jobs.zip(outcomes).collect());
         if was_locked {
             self.withdraw_late();
         }

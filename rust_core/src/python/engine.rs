@@ -66,11 +66,16 @@ struct Deliveries {
 
 impl Sink<Job> for Deliveries {
     fn deliver(&self, done: &mut Vec<(Job, Outcome)>) {
-        completion::deliver(done.drain(..).map(|(job, outcome)| Finished::Job(job, outcome)));
+        completion::deliver(done.drain(..).map(|(job, outcome)| Finished::Job(job, outcome)).collect());
+    }
+
+    fn wake(&self) {
+        completion::wake();
     }
 
     fn notice(&self, notice: Notice) {
-        completion::deliver([Finished::Notice(self.engine, notice)]);
+        completion::deliver(vec![Finished::Notice(self.engine, notice)]);
+        completion::wake();
     }
 }
 

@@ -111,6 +111,7 @@ fn read_many_inline(
     let mut failed = false;
     let bytes = keys.iter().map(OwnedKey::bytes);
     let (count, blocked) = file.read_many_now(&name, bytes, hold, |index, value| {
+        core.flights.publish(table, &keys[index]);
         let Some(value) = value else { return true };
         let Some(encoded) = value::copy(value) else {
             failed = true;
@@ -147,7 +148,11 @@ fn read_inline(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey) -> Cold {
     let core = engine.get().core(py);
     let Some(file) = &core.engine else { return Cold::Here(None) };
     let epoch = core.epoch();
-    match file.read_now(&core.tables[table as usize].name, key.bytes(), hold, value::copy) {
+    let now = file.read_now(&core.tables[table as usize].name, key.bytes(), hold, value::copy);
+    if matches!(now, Now::Found(_) | Now::Missing) {
+        core.flights.publish(table, key); // a read in flight may come home with something older
+    }
+    match now {
         Now::Found(Some(encoded)) => {
             keep(core, table, key, &encoded, epoch);
             engine.get().sweep(py);
@@ -159,6 +164,7 @@ fn read_inline(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey) -> Cold {
             core.inline_pause = INLINE_PAUSE;
             Cold::Elsewhere
         }
+        Now::Unpublished => Cold::Elsewhere,
         Now::Failed(failure) => Cold::Failed(super::errors::exception(py, &failure)),
     }
 }

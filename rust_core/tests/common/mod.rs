@@ -74,6 +74,8 @@ impl Job for Request {
 
 #[derive(Default)]
 struct Came {
+    /// Nobody was woken yet.
+    delivered: Vec<(u64, Outcome)>,
     outcomes: HashMap<u64, Outcome>,
     order: Vec<u64>,
     notices: Vec<Notice>,
@@ -87,10 +89,13 @@ pub struct Home {
 
 impl Sink<Request> for Home {
     fn deliver(&self, done: &mut Vec<(Request, Outcome)>) {
+        self.came.lock().unwrap().delivered.extend(done.drain(..).map(|(job, outcome)| (job.id, outcome)));
+    }
+    fn wake(&self) {
         let mut came = self.came.lock().unwrap();
-        for (job, outcome) in done.drain(..) {
-            came.order.push(job.id);
-            assert!(came.outcomes.insert(job.id, outcome).is_none(), "a job came home twice");
+        for (id, outcome) in std::mem::take(&mut came.delivered) {
+            came.order.push(id);
+            assert!(came.outcomes.insert(id, outcome).is_none(), "a job came home twice");
         }
         self.arrived.notify_all();
     }
