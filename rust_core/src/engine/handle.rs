@@ -167,11 +167,9 @@ impl<J: Job> Engine<J> {
         if self.refuses() { (0, true) } else { inline_reader::read_many(&self.shared, table, keys, hold, found) }
     }
 
-    /// End the read transaction that inline reads share.
-    pub fn end_reads(&self) {
-        if !self.shared.abandoned.load(Ordering::Acquire) {
-            inline_reader::end(&self.shared);
-        }
+    /// End the read transaction that inline reads share; false: a thread is in the way, try again soon.
+    pub fn end_reads(&self) -> bool {
+        self.shared.abandoned.load(Ordering::Acquire) || inline_reader::end_now(&self.shared)
     }
 
     pub fn stats(&self) -> Stats {

@@ -126,11 +126,12 @@ impl<J: Job> Reader<J> {
         if keys <= SHARED_ABOVE || std::thread::available_parallelism().map_or(1, usize::from) < 2 {
             return None;
         }
-        let mut second = match self.second.take() {
-            Some(second) => second,
-            None => {
-                Session::new(connection::open_reading(&self.shared.settings, self.shared.settings.busy_timeout).ok()?)
-            }
+        let mut second = if let Some(second) = self.second.take() {
+            second
+        } else {
+            let settings = &self.shared.settings;
+            let connection = connection::open_reading(settings, settings.busy_timeout).ok()?;
+            Session::new(connection, &self.shared.reading_watch())
         };
         let see = |session: &mut Session| session.statement(Verb::Version, "")?.first(&[], |_| ());
         let begun = see(&mut self.session).is_ok() && second.control(Verb::Begin).is_ok() && see(&mut second).is_ok();

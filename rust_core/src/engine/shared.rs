@@ -34,6 +34,8 @@ pub struct Shared<J> {
     pub coherence: Arc<Coherence>,
     pub unpublished: Unpublished,
     pub watch: Arc<Watch>,
+    /// Held by whoever is at the locks of the wal-index.
+    pub index: Arc<Mutex<()>>,
     pub counters: Counters,
     pub injected: Injected,
     pub inline: Mutex<Option<InlineReader>>,
@@ -47,6 +49,7 @@ pub struct Shared<J> {
 impl<J: 'static> Shared<J> {
     pub fn new(settings: Settings, sink: Arc<dyn Sink<J>>) -> Self {
         let coherence = Arc::new(Coherence::new());
+        let index = Arc::default();
         let shared_file = (!settings.exclusive).then(|| Arc::clone(&coherence));
         Self {
             to_writer: Inbox::new(settings.buffer_size.max(1), settings.lazy),
@@ -55,7 +58,8 @@ impl<J: 'static> Shared<J> {
             sink,
             coherence,
             unpublished: Unpublished::default(),
-            watch: Arc::new(Watch { coherence: shared_file, ..Watch::default() }),
+            watch: Arc::new(Watch { coherence: shared_file, index: Some(Arc::clone(&index)), ..Watch::default() }),
+            index,
             counters: Counters::default(),
             injected: Injected::default(),
             inline: Mutex::new(None),
@@ -64,6 +68,11 @@ impl<J: 'static> Shared<J> {
             abandoned: AtomicBool::new(false),
             state: AtomicU8::new(State::Fresh as u8),
         }
+    }
+
+    /// Of a connection of the reader thread.
+    pub fn reading_watch(&self) -> Arc<Watch> {
+        Arc::new(Watch { index: Some(Arc::clone(&self.index)), ..Watch::default() })
     }
 
     pub fn state(&self) -> State {

@@ -8,7 +8,6 @@ use super::inbox::{Batch, Call, Request, Took};
 use super::opening::Writing;
 use super::shared::{Shared, State};
 use super::transaction::{Failed, Transactions};
-use super::vfs::Watched;
 use super::wal_index::Header;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -33,7 +32,6 @@ pub struct Writer<J: Job> {
     pub(super) unsynced: bool,
     /// The calls of `close`, and what came of it: ends the thread.
     pub(super) closed: Option<(Vec<J>, Outcome)>,
-    _watched: Watched, // last: dropped after the connection
 }
 
 impl<J: Job> Writer<J> {
@@ -48,7 +46,6 @@ impl<J: Job> Writer<J> {
             load: 0,
             unsynced: false,
             closed: None,
-            _watched: opened.watched,
         }
     }
 
