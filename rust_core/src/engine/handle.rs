@@ -3,6 +3,7 @@ use super::api::{Job, Outcome, Queued, Scan, Settings, Sink, Stats};
 use super::inbox::{Call, Request};
 use super::inline_reader::{self, Now};
 use super::life;
+use super::packed::Packed;
 use super::shared::{Shared, State};
 use super::switches::Switches;
 use std::path::PathBuf;
@@ -165,6 +166,11 @@ impl<J: Job> Engine<J> {
         found: impl FnMut(usize, Option<&[u8]>) -> bool,
     ) -> (usize, bool) {
         if self.refuses() { (0, true) } else { inline_reader::read_many(&self.shared, table, keys, hold, found) }
+    }
+
+    /// Give back what a read found, when it was taken in.
+    pub fn give_back(&self, packed: Packed) {
+        self.shared.spare.push(packed);
     }
 
     /// End the read transaction that inline reads share; false: a thread is in the way, try again soon.

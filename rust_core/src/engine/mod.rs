@@ -20,6 +20,7 @@ mod life;
 mod opening;
 pub mod os;
 pub mod outbox;
+mod packed;
 mod reader;
 mod schema;
 mod shared;
@@ -36,12 +37,12 @@ mod wal_index;
 mod writer;
 
 pub use api::{
-    Answer, Change, Job, Kind, Lazy, Notice, Outcome, Queued, Row, Scan, Settings, Sink, Stats, Synchronous, TableInfo,
-    Was,
+    Answer, Change, Job, Kind, Lazy, Notice, Outcome, Queued, Scan, Settings, Sink, Stats, Synchronous, TableInfo, Was,
 };
 pub use failure::{Class, Failure};
 pub use handle::Engine;
 pub use inline_reader::Now;
+pub use packed::Packed;
 pub use shared::State;
 pub use switches::{Fault, Switches};
 

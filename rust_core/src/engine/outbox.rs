@@ -4,8 +4,13 @@ use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::sync::thread::{self, Thread};
 use std::time::Duration;
 
+/// A longer list is not kept.
+const MOST_SPARE: usize = 4096;
+
 pub struct Outbox<T> {
     finished: Pushed<Vec<T>>,
+    /// Emptied ones, for those who deliver: who made them frees them.
+    spare: Pushed<Vec<T>>,
     /// Whether there may be something to take.
     due: AtomicBool,
     wakes: AtomicU64,
@@ -17,18 +22,20 @@ pub struct Outbox<T> {
 impl<T> Outbox<T> {
     pub const fn new() -> Self {
         let (due, wakes) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { finished: Pushed::new(), due, wakes, sleepers: Pushed::new() }
+        Self { finished: Pushed::new(), spare: Pushed::new(), due, wakes, sleepers: Pushed::new() }
     }
 
     /// In a forked child: what is here is the parent's, also to drop.
     pub fn abandon(&self) {
-        std::mem::forget((self.finished.take(), self.sleepers.take()));
+        std::mem::forget((self.finished.take(), self.spare.take(), self.sleepers.take()));
         self.due.store(false, Ordering::SeqCst);
     }
 
     /// Hand in what is finished; it is taken in this order. `wake_sleepers` comes next.
-    pub fn deliver(&self, finished: Vec<T>) {
-        self.finished.push(finished);
+    pub fn deliver(&self, finished: impl IntoIterator<Item = T>) {
+        let mut list = self.spare.take().pop().filter(|list| list.capacity() <= MOST_SPARE).unwrap_or_default();
+        list.extend(finished);
+        self.finished.push(list);
         self.due.store(true, Ordering::SeqCst);
     }
 
@@ -37,10 +44,13 @@ impl<T> Outbox<T> {
         self.due.load(Ordering::SeqCst)
     }
 
-    /// Everything that was delivered. `is_due` is false from then on, unless something came meanwhile.
-    pub fn take(&self) -> impl Iterator<Item = T> + use<T> {
+    /// Take everything that was delivered. `is_due` is false from then on, unless something came meanwhile.
+    pub fn take(&self, mut take: impl FnMut(T)) {
         self.due.store(false, Ordering::SeqCst); // first: what comes after that makes it true again
-        self.finished.take().into_iter().flatten()
+        for mut list in self.finished.take() {
+            list.drain(..).for_each(&mut take);
+            self.spare.push(list);
+        }
     }
 
     /// Something that was taken is not yet taken in.

@@ -5,6 +5,8 @@ use super::counters::Counters;
 use super::failure::Failure;
 use super::inbox::Inbox;
 use super::inline_reader::InlineReader;
+use super::os::Pushed;
+use super::packed::Packed;
 use super::switches::Injected;
 use super::unpublished::Unpublished;
 use super::vfs::Watch;
@@ -26,6 +28,9 @@ pub enum State {
 /// Most reads that share one read transaction.
 const READS_AT_ONCE: usize = 1000;
 
+/// A larger buffer is not kept.
+const MOST_SPARE_BYTES: usize = 4 << 20;
+
 pub struct Shared<J> {
     pub settings: Settings,
     pub sink: Arc<dyn Sink<J>>,
@@ -39,6 +44,9 @@ pub struct Shared<J> {
     pub counters: Counters,
     pub injected: Injected,
     pub inline: Mutex<Option<InlineReader>>,
+    /// Buffers that came back from those who took in what was read: who made them frees them, so that nobody waits for
+    /// the lock of another thread's memory.
+    pub spare: Pushed<Packed>,
     pub nowait_off: Mutex<Option<String>>,
     pub last_error: Mutex<Option<String>>,
     /// In a forked child: touch nothing.
@@ -63,11 +71,20 @@ impl<J: 'static> Shared<J> {
             counters: Counters::default(),
             injected: Injected::default(),
             inline: Mutex::new(None),
+            spare: Pushed::new(),
             nowait_off: Mutex::new(None),
             last_error: Mutex::new(None),
             abandoned: AtomicBool::new(false),
             state: AtomicU8::new(State::Fresh as u8),
         }
+    }
+
+    /// An empty buffer for the reader thread.
+    pub fn spare_packed(&self) -> Packed {
+        let mut spare =
+            self.spare.take().pop().filter(|spare| spare.capacity_bytes() <= MOST_SPARE_BYTES).unwrap_or_default();
+        spare.clear();
+        spare
     }
 
     /// Of a connection of the reader thread.

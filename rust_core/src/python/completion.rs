@@ -52,7 +52,7 @@ pub fn after_fork(py: Python<'_>) {
 }
 
 /// Hand in what is finished, in the order in which it shall be taken in. For worker threads.
-pub fn deliver(finished: Vec<Finished>) {
+pub fn deliver(finished: impl IntoIterator<Item = Finished>) {
     FINISHED.deliver(finished);
 }
 
@@ -107,12 +107,11 @@ fn take<T>(py: Python<'_>, look: impl FnOnce(&mut Waiting) -> T) -> T {
 
 /// False where nothing is left but what settles.
 fn refill(py: Python<'_>) -> bool {
-    let finished = FINISHED.take();
     take(py, |waiting| {
-        for finished in finished {
+        FINISHED.take(|finished| {
             let queue = if finished.settles() { &mut waiting.settling } else { &mut waiting.coming };
             queue.push_back(finished);
-        }
+        });
         if !waiting.coming.is_empty() || !waiting.settling.is_empty() {
             FINISHED.set_due();
         }

@@ -66,7 +66,7 @@ struct Deliveries {
 
 impl Sink<Job> for Deliveries {
     fn deliver(&self, done: &mut Vec<(Job, Outcome)>) {
-        completion::deliver(done.drain(..).map(|(job, outcome)| Finished::Job(job, outcome)).collect());
+        completion::deliver(done.drain(..).map(|(job, outcome)| Finished::Job(job, outcome)));
     }
 
     fn wake(&self) {
@@ -74,7 +74,7 @@ impl Sink<Job> for Deliveries {
     }
 
     fn notice(&self, notice: Notice) {
-        completion::deliver(vec![Finished::Notice(self.engine, notice)]);
+        completion::deliver([Finished::Notice(self.engine, notice)]);
         completion::wake();
     }
 }

@@ -28,7 +28,9 @@ pub fn of_commit(py: Python<'_>, was: Vec<Decided>, tells: bool) -> PyResult<Ref
     Ok(PyList::new(py, list)?.into())
 }
 
-pub fn decided(was: Vec<engine::Was>) -> Vec<Decided> {
+/// For each of so many changes.
+pub fn decided(mut was: Vec<engine::Was>, changes: usize) -> Vec<Decided> {
+    was.resize_with(changes, engine::Was::default);
     let one = |was: engine::Was| Decided { there: was.there, old: was.old.and_then(|old| value::copy(&old)) };
     was.into_iter().map(one).collect()
 }

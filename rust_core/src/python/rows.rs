@@ -6,7 +6,7 @@ use super::key::{Key, OwnedKey};
 use super::reference::{Exact, Ref};
 use super::sorted::Sorted;
 use super::value;
-use crate::engine::Row;
+use crate::engine::Packed;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use std::ops::Range;
@@ -14,16 +14,16 @@ use std::ops::Range;
 const META: &str = "adsq_meta";
 
 /// A list of (key, encoded value or None).
-pub fn of_file(py: Python<'_>, rows: &[Row]) -> PyResult<Ref> {
-    let make = |row: &Row| -> PyResult<_> {
-        let key = PyString::new(py, &String::from_utf8_lossy(&row.key));
-        let value = match &row.value {
+pub fn of_file(py: Python<'_>, rows: &Packed) -> PyResult<Ref> {
+    let make = |row: usize| -> PyResult<_> {
+        let key = PyString::new(py, &String::from_utf8_lossy(rows.get(2 * row).unwrap_or_default()));
+        let value = match rows.get(2 * row + 1) {
             Some(data) => Some(value::copy(data).ok_or_else(|| PyErr::fetch(py))?.into_bound(py)),
             None => None,
         };
         (key, value).into_pyobject(py)
     };
-    let list = rows.iter().map(make).collect::<PyResult<Vec<_>>>()?;
+    let list = (0..rows.len() / 2).map(make).collect::<PyResult<Vec<_>>>()?;
     Ok(PyList::new(py, list)?.into())
 }
 
@@ -99,9 +99,10 @@ fn meta_page(engine: &Bound<'_, Engine>, page: &Page) -> PyResult<Ref> {
         rows.reverse();
     }
     rows.truncate(page.rows);
-    let row = |(name, mode): (String, std::sync::Arc<str>)| Row {
-        key: name.into_bytes(),
-        value: page.values.then(|| mode.as_bytes().to_vec()),
-    };
-    of_file(py, &rows.into_iter().map(row).collect::<Vec<_>>())
+    let mut packed = Packed::default();
+    for (name, mode) in &rows {
+        packed.push(Some(name.as_bytes()));
+        packed.push(page.values.then(|| mode.as_bytes()));
+    }
+    of_file(py, &packed)
 }
