@@ -1,5 +1,5 @@
 //! The engine as its callers see it.
-use super::api::{Job, Outcome, Queued, Scan, Settings, Sink, Stats};
+use super::api::{Job, Outcome, Queued, Scan, Settings, Sink, Stats, Was};
 use super::inbox::{Call, Request};
 use super::inline_reader::{self, Now};
 use super::life;
@@ -171,6 +171,13 @@ impl<J: Job> Engine<J> {
     /// Give back what a read found, when it was taken in.
     pub fn give_back(&self, packed: Packed) {
         self.shared.spare.push(packed);
+    }
+
+    /// Give back what a commit met, when it was taken in.
+    pub fn give_back_was(&self, was: Vec<Was>) {
+        if !was.is_empty() {
+            self.shared.spare_was.push(was);
+        }
     }
 
     /// End the read transaction that inline reads share; false: a thread is in the way, try again soon.

@@ -1,5 +1,5 @@
 //! What the callers and the two threads of an engine share.
-use super::api::{Notice, Outcome, Settings, Sink, Stats};
+use super::api::{Notice, Outcome, Settings, Sink, Stats, Was};
 use super::coherence::Coherence;
 use super::counters::Counters;
 use super::failure::Failure;
@@ -47,6 +47,8 @@ pub struct Shared<J> {
     /// Buffers that came back from those who took in what was read: who made them frees them, so that nobody waits for
     /// the lock of another thread's memory.
     pub spare: Pushed<Packed>,
+    /// The same, of what commits met.
+    pub spare_was: Pushed<Vec<Was>>,
     pub nowait_off: Mutex<Option<String>>,
     pub last_error: Mutex<Option<String>>,
     /// In a forked child: touch nothing.
@@ -72,6 +74,7 @@ impl<J: 'static> Shared<J> {
             injected: Injected::default(),
             inline: Mutex::new(None),
             spare: Pushed::new(),
+            spare_was: Pushed::new(),
             nowait_off: Mutex::new(None),
             last_error: Mutex::new(None),
             abandoned: AtomicBool::new(false),

@@ -136,6 +136,7 @@ impl<J: Job> Writer<J> {
 
     /// Commit these calls as one transaction; a call that fails by its own fault is left out and the others tried again.
     fn outcomes_of(&mut self, requests: &[Request<J>]) -> Vec<Outcome> {
+        drop(self.shared.spare_was.take());
         let path = self.shared.settings.path.clone();
         let mut failures: Vec<Option<Failure>> = vec![None; requests.len()];
         let mut met: (Vec<Vec<Was>>, u64) = (Vec::new(), 0);

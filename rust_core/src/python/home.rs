@@ -210,10 +210,11 @@ fn commit_home(engine: &Bound<'_, Engine>, commit: &Commit, outcome: Outcome) ->
         publish(core, change, was.get(index).unwrap_or(&nothing), epoch);
     }
     engine.get().sweep(py);
-    if !commit.tells {
-        return Ok(Ref::none());
+    let decided = if commit.tells { result::decided(&was, commit.changes.len()) } else { Vec::new() };
+    if let Some(file) = &engine.get().core(py).engine {
+        file.give_back_was(was);
     }
-    result::of_commit(py, result::decided(was, commit.changes.len()), true)
+    result::of_commit(py, decided, commit.tells)
 }
 
 /// Make a committed change visible in memory.

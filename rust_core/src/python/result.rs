@@ -29,10 +29,10 @@ pub fn of_commit(py: Python<'_>, was: Vec<Decided>, tells: bool) -> PyResult<Ref
 }
 
 /// For each of so many changes.
-pub fn decided(mut was: Vec<engine::Was>, changes: usize) -> Vec<Decided> {
-    was.resize_with(changes, engine::Was::default);
-    let one = |was: engine::Was| Decided { there: was.there, old: was.old.and_then(|old| value::copy(&old)) };
-    was.into_iter().map(one).collect()
+pub fn decided(was: &[engine::Was], changes: usize) -> Vec<Decided> {
+    let one = |was: &engine::Was| Decided { there: was.there, old: was.old.as_deref().and_then(value::copy) };
+    let nothing = engine::Was::default();
+    (0..changes).map(|index| one(was.get(index).unwrap_or(&nothing))).collect()
 }
 
 /// A dict of `TableInfo` by name.
