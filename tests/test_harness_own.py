@@ -18,7 +18,7 @@ from harness.measure.rounds import Effort
 from harness.report.compared import NotComparableError, compared, holm_levels
 from harness.report.own import noise, own
 from harness.report.recorded import Recorded
-from harness.suites import run_sweep, sweep
+from harness.suites import pairs, run_sweep, sweep
 from harness.workloads import Params, replay
 from harness.workloads.streams import KINDS, values
 
@@ -80,7 +80,7 @@ def test_ones_own_case_is_a_table_by_class_with_the_noise_of_the_machine(
 
 
 GROUPS = [
-    sweep.Group(title, (Case("hits", "control", "dict", Params(keys=20)), Case("hits", "sqlite3", "wal-normal")))
+    pairs.Group(title, (Case("hits", "control", "dict", Params(keys=20)), Case("hits", "sqlite3", "wal-normal")))
     for title in ("first", "second")
 ]
 

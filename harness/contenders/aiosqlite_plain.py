@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Any, AsyncIterator, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, AsyncIterator, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Contender, Face
 from harness.contenders.sqlite3_plain import CONFIGURATIONS, CREATE, GET, ITEMS, PUT
@@ -34,8 +34,8 @@ class Store:
         await self.connection.executemany(PUT, items)
         await self.connection.commit()
 
-    async def aitems(self) -> AsyncIterator[Tuple[str, bytes]]:
-        async with self.connection.execute(ITEMS) as cursor:
+    async def aitems(self, start: str = "", limit: int = -1) -> AsyncIterator[Tuple[str, bytes]]:
+        async with self.connection.execute(ITEMS, (start, limit)) as cursor:
             async for row in cursor:
                 yield row
 
@@ -48,6 +48,8 @@ class Aiosqlite(Contender):
     module = "aiosqlite"
     page = "https://aiosqlite.omnilib.dev/en/stable/"
     face = Face.ASYNC
+    scans = True
+    processes: ClassVar[Mapping[str, Any]] = {}
     configurations = CONFIGURATIONS
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Store:
