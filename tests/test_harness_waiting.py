@@ -169,6 +169,28 @@ def test_a_neighbour_commits_while_it_is_told_to(tmp_path: Path) -> None:
     bench.loop.close()
 
 
+SEEING = [name for name, contender in CONTENDERS.items() if contender.processes is not None]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.filterwarnings("ignore::asyncdictsqlite.errors.WalResetWarning")
+@pytest.mark.parametrize("name", SEEING)
+def test_a_store_for_several_processes_sees_what_another_one_wrote(name: str, tmp_path: Path) -> None:
+    contender = CONTENDERS[name]
+    if contender.missing() is not None:
+        pytest.skip(str(contender.missing()))
+    bench = Bench()
+    configuration = TRIED["beside-commits", name].configuration_name
+    opened = bench.open(Case("beside-commits", name, configuration, Params(keys=10, rate=100)), str(tmp_path))
+    first = bench.read(contender.face, opened.store, [KEY])
+    assert opened.neighbour is not None
+    with opened.neighbour:
+        while bench.read(contender.face, opened.store, [KEY]) == first:
+            time.sleep(0.001)
+    bench.close(opened)
+    bench.loop.close()
+
+
 def test_a_neighbour_that_cannot_open_the_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(OSError, match="did not open"):

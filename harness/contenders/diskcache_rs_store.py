@@ -43,6 +43,7 @@ class DiskCacheRs(Contender):
     page = "https://github.com/loonghao/diskcache_rs#readme"
     face = Face.SYNC
     threads = True
+    processes: ClassVar[Mapping[str, Any]] = {}
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "default": Configuration(Durability.KILL, {"size_limit": 2**33, "count_limit": 2**24}),
     }

@@ -44,7 +44,6 @@ class Snkv(Contender):
     page = "https://hash-anu.github.io/snkv/api.html#lang=py"
     face = Face.SYNC
     scans = True
-    processes: ClassVar[Mapping[str, Any]] = {"busy_timeout": 5000}
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "default": Configuration(Durability.KILL, {"journal_mode": "WAL", "sync_level": "NORMAL"}),
         "full": Configuration(Durability.SYNCED, {"journal_mode": "WAL", "sync_level": "FULL"}),

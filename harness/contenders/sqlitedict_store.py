@@ -37,6 +37,7 @@ class SqliteDict(Contender):
     page = "https://github.com/piskvorky/sqlitedict/blob/master/README.rst"
     face = Face.SYNC
     threads = True
+    processes: ClassVar[Mapping[str, Any]] = {}
     kinds = ("bytes", "dict", "text")
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "autocommit": Configuration(Durability.KILL, {"autocommit": True}),
