@@ -10,7 +10,7 @@ import sqlite3
 from typing import Any, AsyncIterator, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Contender, Face
-from harness.contenders.sqlite3_plain import CONFIGURATIONS, CREATE, GET, ITEMS, PUT
+from harness.contenders.sqlite3_plain import CONFIGURATIONS, CREATE, GET, ITEMS, PUT, SCAN
 
 
 class Store:
@@ -34,8 +34,9 @@ class Store:
         await self.connection.executemany(PUT, items)
         await self.connection.commit()
 
-    async def aitems(self, start: str = "", limit: int = -1) -> AsyncIterator[Tuple[str, bytes]]:
-        async with self.connection.execute(ITEMS, (start, limit)) as cursor:
+    async def aitems(self, start: Optional[str] = None, limit: int = -1) -> AsyncIterator[Tuple[str, bytes]]:
+        statement = (ITEMS,) if start is None else (SCAN, (start, limit))
+        async with self.connection.execute(*statement) as cursor:
             async for row in cursor:
                 yield row
 

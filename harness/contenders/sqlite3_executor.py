@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, AsyncIterator, ClassVar, Iterable, List, Mapping, Optional, Tuple
@@ -38,11 +39,9 @@ class Store:
     async def abatch_set(self, items: Iterable[Tuple[str, bytes]]) -> None:
         await self._call(self.plain.batch_set, items)
 
-    async def aitems(self, start: str = "", limit: int = -1) -> AsyncIterator[Tuple[str, bytes]]:
-        rows = self.plain.items(start, limit)
-        page = True
-        while page:
-            page = await self._call(lambda: list(islice(rows, PAGE)))
+    async def aitems(self, start: Optional[str] = None, limit: int = -1) -> AsyncIterator[Tuple[str, bytes]]:
+        rows = await self._call(self.plain.items, start, limit)
+        while page := await self._call(list, islice(rows, PAGE)):
             for row in page:
                 yield row
 
@@ -57,7 +56,7 @@ class Sqlite3Executor(Sqlite3):
     configurations: ClassVar[Mapping[str, Any]] = CONFIGURATIONS
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Any:
-        return Store(await super().open(folder, options))
+        return Store(InThread(os.path.join(folder, "store.db"), options, any_thread=True))
 
     async def close(self, store: Any) -> None:
         store.executor.shutdown()

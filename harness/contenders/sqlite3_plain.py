@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Dict, Iterable, Iterator, List, Mapping, Optio
 from harness.contenders.contender import Configuration, Contender, Durability, Face
 
 CREATE = "CREATE TABLE IF NOT EXISTS main (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL)"
-ITEMS = "SELECT key, value FROM main WHERE key >= ? ORDER BY key LIMIT ?"
+ITEMS = "SELECT key, value FROM main ORDER BY key"
+SCAN = "SELECT key, value FROM main WHERE key >= ? ORDER BY key LIMIT ?"
 GET = "SELECT value FROM main WHERE key = ?"
 PUT = "INSERT INTO main VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 CONFIGURATIONS = {
@@ -22,9 +23,9 @@ CONFIGURATIONS = {
 class Store:
     """A key/value table over one connection in autocommit."""
 
-    def __init__(self, path: str, pragmas: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, pragmas: Mapping[str, Any], *, any_thread: bool = False) -> None:
         self.path, self.pragmas = path, pragmas
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=not any_thread)
         for name, value in pragmas.items():
             self.connection.execute(f"PRAGMA {name} = {value}")
         self.connection.execute(CREATE)
@@ -44,8 +45,8 @@ class Store:
         self.connection.executemany(PUT, items)
         self.connection.execute("COMMIT")
 
-    def items(self, start: str = "", limit: int = -1) -> Iterator[Tuple[str, bytes]]:
-        return self.connection.execute(ITEMS, (start, limit))
+    def items(self, start: Optional[str] = None, limit: int = -1) -> Iterator[Tuple[str, bytes]]:
+        return self.connection.execute(ITEMS) if start is None else self.connection.execute(SCAN, (start, limit))
 
     def close(self) -> None:
         self.connection.close()
@@ -55,7 +56,7 @@ class PerThread:
     """A connection for each thread that calls, as the page on threads advises."""
 
     def __init__(self, first: Store) -> None:
-        self._stores = [first]
+        self._first, self._stores = first, [first]
         self._mine = threading.local()
 
     def get(self, key: str) -> Optional[bytes]:
@@ -71,7 +72,7 @@ class PerThread:
     def _store(self) -> Store:
         found: Optional[Store] = getattr(self._mine, "store", None)
         if found is None:
-            found = self._mine.store = Store(self._stores[0].path, self._stores[0].pragmas)
+            found = self._mine.store = Store(self._first.path, self._first.pragmas, any_thread=True)
             self._stores.append(found)
         return found
 
