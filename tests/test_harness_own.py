@@ -177,6 +177,14 @@ def test_a_record_of_twice_the_time_is_slower() -> None:
     assert (found.ratio, found.verdict) == (2.0, "slower")
 
 
+def test_a_parameter_that_an_older_record_does_not_have_had_its_default() -> None:
+    newer, other = record(FLAT), record(FLAT)
+    newer.records[1]["params"], other.records[1]["params"] = {"rate": 0}, {"rate": 1}
+    assert len(compared(record(FLAT), newer)) == 1
+    with pytest.raises(NotComparableError, match="no case in common"):
+        compared(record(FLAT), other)
+
+
 def test_records_of_different_machines_do_not_compare() -> None:
     with pytest.raises(NotComparableError, match="their cpu differs: 1 and other"):
         compared(record(FLAT), record(FLAT, cpu="other"))

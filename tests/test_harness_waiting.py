@@ -13,6 +13,8 @@ import pytest
 
 from harness.contenders import CONTENDERS
 from harness.contenders.contender import Face
+from harness.figures import draw
+from harness.measure import session
 from harness.measure.bench import Bench
 from harness.measure.case import Case
 from harness.measure.crowd import Crowd
@@ -20,7 +22,9 @@ from harness.measure.neighbour import KEY, Neighbour
 from harness.measure.remote import Workers
 from harness.measure.rounds import Effort, Measured, measure
 from harness.measure.summary import distribution
-from harness.suites import sweep
+from harness.report import waiting
+from harness.report.recorded import Recorded
+from harness.suites import pairs, run_sweep, sweep
 from harness.workloads import WORKLOADS, Params, open_loop, stalls, streams
 from harness.workloads.workload import Start
 
@@ -239,3 +243,59 @@ def test_a_distribution_has_the_least_value_that_a_share_does_not_exceed() -> No
     found = distribution(list(range(1, 10_001)))
     assert found["count"] == 10_000
     assert {found["quantiles"][share] for share in ("0.5", "0.99", "0.999", "1")} == {5000, 9900, 9990, 10_000}
+
+
+def small(workload: str, contender: str, configuration: str, **params: Any) -> pairs.Group:
+    cases = (Case(workload, contender, configuration, Params(keys=64, **params)),)
+    return pairs.Group(f"{workload} {params}", cases, TINY)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Return the record of a small sweep."""
+    folder = tmp_path_factory.mktemp("sweep")
+    groups = [
+        *(small("open-loop", "sqlite3-executor", "wal-normal", rate=rate) for rate in (500, 1000)),
+        small("open-loop", "control", "dict", rate=500, slice_ms=0.1),
+        small("stalls", "control", "dict", tasks=4),
+        *(small("threads", "sqlite3", "wal-normal", tasks=threads, read_ratio=1.0) for threads in (1, 2)),
+        small("beside-commits", "sqlite3", "wal-normal", rate=100),
+        small("memory", "control", "dict"),
+    ]
+    opened = session.Session(driver="sweep", out=folder / "out", scratch=folder / "scratch", machine="test")
+    with opened:
+        opened.begin(command="python -m harness run", profile="quick", missing=[])
+        run_sweep.run_sweep(opened, groups, [], TINY, Quiet())
+    return Recorded.load(opened.record.path)
+
+
+class Quiet:
+    """Watch nothing."""
+
+    def expect(self, steps: int) -> None:
+        pass
+
+    def step(self, doing: str) -> None:
+        pass
+
+
+def test_a_record_has_the_shares_of_what_was_seen(run: Recorded) -> None:
+    assert run.kind("failure") == []
+    found = {record["workload"]: record["distributions"] for record in run.kind("measurement")}
+    assert {name: set(seen) for name, seen in found.items()} == {
+        **{name: SEEN[name] for name in ("open-loop", "stalls", "threads")},
+        "beside-commits": set(),
+        "memory": set(),
+    }
+    for seen in found.values():
+        assert all(list(one["quantiles"].values()) == sorted(one["quantiles"].values()) for one in seen.values())
+
+
+def test_a_record_of_memory_is_in_bytes(run: Recorded) -> None:
+    (record,) = run.measurements("memory")
+    assert (record["metric"], record["unit"]) == ("memory per entry", "B")
+
+
+def test_every_table_and_figure_of_waiting_and_sharing_is_made(run: Recorded, tmp_path: Path) -> None:
+    assert len(waiting.tables(run)) == 8
+    assert [path.stem for path in draw(run, tmp_path)] == ["latency", "stalls", "sharing", "memory"]

@@ -7,8 +7,6 @@ import mmap
 from pathlib import Path
 from typing import Dict, Mapping
 
-import psutil
-
 from harness.measure import syncs
 
 _IO = Path("/proc/self/io")
@@ -32,6 +30,8 @@ def own_bytes() -> int:
     """Return the bytes that this process has in memory for itself: pages of mapped files are the system's."""
     gc.collect()
     if not _STATM.exists():
+        import psutil
+
         return int(psutil.Process().memory_info().rss)
     resident, shared = map(int, _STATM.read_text().split()[1:3])
     return (resident - shared) * mmap.PAGESIZE

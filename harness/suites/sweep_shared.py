@@ -60,5 +60,5 @@ def _memory(full: bool) -> Group:
     stores = [pair for pair in one_each() if not CONTENDERS[pair[0]].own_process]
     stores += [("rust", "memory"), ("dictsqlite", "memory")]
     found = [pair for pair in dict.fromkeys([CONTROL, *stores]) if full or pair[0] not in SLOW_TO_FILL]
-    params = Params(keys=MANY // 2 if full else MANY // 10)
+    params = Params(keys=MANY // 2 if full else MANY // 20)
     return Group(f"Memory of an entry, {params.keys} at a time", cases("memory", found, params), _MEMORY)

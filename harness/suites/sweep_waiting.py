@@ -9,7 +9,7 @@ from harness.suites.pairs import CONTROL, OURS, Group, Pair, cases
 from harness.workloads import Params
 
 # A share of one in a thousand needs some thousands of requests: all blocks together have them.
-_QUICK = Effort(rounds=4, block_s=0.25, case_s=10)
+_QUICK = Effort(rounds=4, block_s=0.2, case_s=10)
 _FULL = Effort(rounds=10, block_s=1, case_s=30)
 
 # What a program with a loop may choose; sqlite3 in-thread holds the loop, and is measured by how long.
