@@ -31,7 +31,7 @@ def panels(
         axes.set_xlabel(x, fontsize=9, color=style.INK)
     grid[0][0].set_ylabel(y, fontsize=9, color=style.INK)
     figure.subplots_adjust(
-        left=0.62 / figure.get_size_inches()[0], right=0.985, top=1 - 0.93 / height, bottom=legend / height, wspace=0.06
+        left=0.72 / figure.get_size_inches()[0], right=0.985, top=1 - 0.93 / height, bottom=legend / height, wspace=0.06
     )
     style.title(figure, titles["title"], titles["under"], run)
     return figure
