@@ -52,7 +52,7 @@ WRONG = [
 def test_a_wrong_input_is_one_line(arguments: Tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
     status, said = failed(capfd, *arguments)
     assert status == 2
-    assert re.fullmatch(r"error: [^\n]{10,400}\n", said)
+    assert re.fullmatch(r"error: [^\n]{10,600}\n", said)
 
 
 def failed(capfd: pytest.CaptureFixture[str], *arguments: str) -> Tuple[Any, str]:
