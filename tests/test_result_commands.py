@@ -101,7 +101,7 @@ def test_a_quick_command_runs(command: str, tmp_path: Path) -> None:
     assert (out / "report.html").exists() is ("--html" in command)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def help_of(*words: str) -> str:
     done = ended([sys.executable, *words, "--help"])
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ from typing import List
 
 import pytest
 
+from harness.cli.report import PAGES
 from harness.measure.records import read
 from harness.measure.remote import ROOT
 from harness.report.checked import problems
@@ -21,9 +22,15 @@ RUNS = RESULTS / "runs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_tables_of_readme_are_what_their_records_give() -> None:
+def test_readme_has_a_table_of_stores() -> None:
     assert "table" in named(README), "README.md has no markers: <!-- harness:table --> ... <!-- /harness:table -->"
-    assert problems(README, RUNS) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_tables_of_a_page_are_what_their_records_give(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert named(text)
+    assert problems(text, RUNS) == []
 
 
 def test_a_number_without_a_record_is_seen() -> None:
