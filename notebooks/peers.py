@@ -85,11 +85,11 @@ for name in CLASSES:
     if OURS[name] not in stores:
         continue
     ratios = np.log(cells / cells[stores.index(OURS[name])])
-    means = np.exp(np.nanmean(ratios, axis=1))
+    both = {store: row[np.isfinite(row)] for store, row in zip(stores, ratios) if np.isfinite(row).any()}
     print(f"{name}, beside {OURS[name]}")
-    for row in np.argsort(means):
-        both, faster = int(np.isfinite(ratios[row]).sum()), int((ratios[row] < 0).sum())
-        print(f"  {stores[row]:40}{means[row]:>8.1f}x over {both:2} workloads, faster in {faster}")
+    for store, found in sorted(both.items(), key=lambda item: item[1].mean()):
+        mean, faster = np.exp(found.mean()), (found < 0).sum()
+        print(f"  {store:40}{mean:>8.1f}x over {found.size:2} workloads, faster in {faster}")
 
 # %% [markdown]
 # A class is what was seen, not what was declared: each store wrote rows one at a time, was killed, and what was left of

@@ -14,14 +14,14 @@ Store = Tuple[str, str]  # contender, configuration
 
 
 def newest_sweep() -> Recorded:
-    """Return the newest complete sweep.
+    """Return the newest whole sweep.
 
     Raises:
         FileNotFoundError: there is none.
     """
     path = newest(RESULTS / "runs", "sweep")
     if path is None:
-        raise FileNotFoundError("results/runs has no complete sweep: make bench")
+        raise FileNotFoundError("results/runs has no whole sweep: make bench")
     return Recorded.load(path)
 
 
