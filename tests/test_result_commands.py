@@ -19,6 +19,7 @@ import pytest
 
 from harness.measure.records import is_complete, read
 from harness.measure.remote import ROOT
+from harness.report.recorded import newest
 
 PAGE = ROOT / "results" / "README.md"
 OUT, SCRATCH = "OUT", "SCRATCH"
@@ -68,8 +69,9 @@ OURS = [command for command in COMMANDS if command.startswith("python -m harness
 
 def runnable(command: str, out: Path, scratch: Path) -> List[str]:
     """Return the words to run: places of the table filled in, written to ``out``."""
-    newest = max(path.name for path in (ROOT / "results" / "runs").glob("*.jsonl"))
-    names = {**PLACES, "A": newest, "B": newest}
+    sweep = newest(ROOT / "results" / "runs", "sweep")
+    assert sweep is not None
+    names = {**PLACES, "A": sweep.name, "B": sweep.name}
     words = [names.get(word, word) for word in shlex.split(f"{command} {SMALL[command][0]}")]
     where = [word.replace(OUT, str(out)).replace(SCRATCH, str(scratch)) for word in words]
     return [sys.executable, *where[1:]]
