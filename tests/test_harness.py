@@ -208,7 +208,8 @@ def test_a_file_system_that_cannot_sync_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(host, "file_system", lambda folder: "tmpfs")
-    status, said = failed(capfd, "run", "--scratch", str(tmp_path / "scratch"), "--out", str(tmp_path / "out"))
+    where = ("--scratch", str(tmp_path / "scratch"), "--out", str(tmp_path / "out"))
+    status, said = failed(capfd, "run", "--contender", "control", *where)
     assert status == 2
     assert said == "error: database files would be on tmpfs, which cannot sync: name a folder on a disk by --scratch\n"
     assert not (tmp_path / "out").exists()

@@ -23,6 +23,7 @@ _FILES = (
     "diskcache_rs_store",
     "key_value_store",
     "redis_server",
+    "beaver_db",
 )
 
 

@@ -47,7 +47,7 @@ class Contender:
             where they may not.
         kinds: the values that it takes as they are; of others the program makes bytes: text by UTF-8, a dict by JSON.
         kind_options: options for values of a kind.
-        own_process: another process does its work: nothing is counted of it.
+        own_process: another process does its work: of this one nothing is counted, only what `counters` returns.
     """
 
     name: ClassVar[str]

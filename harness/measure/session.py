@@ -61,9 +61,9 @@ class Session:
         sync_us = host.sync_us(self.scratch)
         if sync_us < 5:
             self.notes.append(f"one sync takes {sync_us} µs: this disk does not wait, durable writes look cheap here")
-        load, cores = self._before["load1"], self.host["cores"]
-        if load > cores / 2:
-            self.notes.append(f"the machine is busy (load {load} on {cores} cores): expect wide spreads")
+        busy = host.busy(self._before)
+        if busy:
+            self.notes.append(busy)
         facts = {"command": command, "profile": profile, "missing": missing, "notes": self.notes, "sync_us": sync_us}
         return self.record.add("begin", **facts, host=self.host)
 
