@@ -99,7 +99,7 @@ async def _taken(rows: AsyncIterator[Any], number: int) -> None:
 
 
 def flush_beside_a_reader(case: Case, _before: Lines, say: Say) -> None:
-    """Write in NORMAL and flush, while a neighbour reads from a WAL that was copied back; count the syncs of the WAL."""
+    """Write in NORMAL and flush while a neighbour reads from a WAL that was copied back; count the syncs of the WAL."""
     asyncio.run(_flush_beside_a_reader(case, say))
 
 
