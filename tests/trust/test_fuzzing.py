@@ -53,7 +53,7 @@ def add_figures(figures: Figures, row: str, what: str, backend: str, ended: subp
 
 @pytest.mark.parametrize("mode", ["pickle", "jsonb", "json"])
 def test_fuzzed_values_are_values_or_errors_of_ours(in_memory: Path, figures: Figures, long: bool, mode: str) -> None:
-    ended = fuzz(mode, in_memory, "-max_total_time=90" if long else "-runs=20000")
+    ended = fuzz(mode, in_memory, "-max_total_time=60" if long else "-runs=20000")
     add_figures(figures, "19", f"fuzzed {mode}", "any", ended)
     assert ended.returncode == 0, ended.stdout
     if mode == "pickle":
@@ -70,7 +70,7 @@ def test_fuzzed_values_are_values_or_errors_of_ours(in_memory: Path, figures: Fi
 def test_fuzzed_files_are_errors_of_ours(in_memory: Path, figures: Figures, long: bool, backend: str) -> None:
     sound = dict(backend=backend, storage_mode="jsonb", path=str(in_memory / "sound.db"))
     assert problems(spread([make], [sound])) == []
-    ended = fuzz(backend, in_memory, "-max_total_time=60" if long else "-runs=400")
+    ended = fuzz(backend, in_memory, "-max_total_time=40" if long else "-runs=400")
     add_figures(figures, "17", "fuzzed files", backend, ended)
     assert ended.returncode == 0, ended.stdout
 
