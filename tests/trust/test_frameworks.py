@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, List
@@ -44,9 +45,7 @@ async def test_aiohttp_awaits_bound_methods(tmp_path: Path, figures: Figures, ba
             app.on_cleanup.append(partial(db.apop, "at cleanup"))
             app.router.add_get("/", db.aget)
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "error"
-                )  # what it takes for no coroutine function is deprecated
+                warnings.simplefilter("error")  # what it takes for no coroutine function is deprecated
                 async with testing.TestClient(testing.TestServer(app)) as client:
                     assert (await client.get("/")).status == 500
             assert await db.alen() == 0
@@ -56,29 +55,36 @@ async def test_aiohttp_awaits_bound_methods(tmp_path: Path, figures: Figures, ba
     figures.add("20c", "aiohttp: handler, startup, cleanup", backend, 0, awaited=3, errors_arrived=len(told.errors))
 
 
-@every_backend
 @in_a_loop
-async def test_sanic_awaits_bound_methods(tmp_path: Path, figures: Figures, backend: str) -> None:
+async def test_sanic_awaits_bound_methods(tmp_path: Path, figures: Figures) -> None:
     sanic = pytest.importorskip("sanic")
     httpx = pytest.importorskip("httpx")
-    async with AsyncDictSQLite(tmp_path / "store.db", backend=backend, storage_mode="json") as db:
-        app = sanic.Sanic(f"trust-{backend}")
-        app.asgi = True  # as if a server had begun its lifespan: tasks may be added
-        told: List[Any] = []
+    app = sanic.Sanic("trust")  # one for all backends: a process can start no second one
+    app.asgi = True  # what a server's lifespan would begin
+    told: List[Any] = []
 
-        async def task(request: Any) -> Any:
-            app.add_task(db.aset("of a task", [1]))
-            return sanic.response.json(await app.add_task(db.aget("of a task")))
+    async def tell(request: Any, error: Exception) -> Any:
+        told.append(type(error))
+        return sanic.response.empty(500)
 
-        async def tell(request: Any, error: Exception) -> Any:
-            told.append(type(error))
-            return sanic.response.empty(500)
+    async def task(request: Any, backend: str) -> Any:
+        app.add_task(stores[backend].aset("of a task", backend))
+        return sanic.response.json(await app.add_task(stores[backend].aget("of a task")))
 
-        app.add_route(task, "/task")
-        app.add_route(db.aget, "/", name="aget")
-        app.exception(TypeError)(tell)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://sanic") as client:
-            assert (await client.get("/task")).json() == [1]
-            assert (await client.get("/")).status_code == 500
-    assert told == [TypeError]  # a request is no key
-    figures.add("20c", "Sanic: handler, tasks", backend, 0, awaited=3, errors_arrived=len(told))
+    app.exception(TypeError)(tell)
+    app.add_route(task, "/task/<backend>")
+    async with AsyncExitStack() as stack:
+        stores = {}
+        for backend in ("rust", "threads", "aiosqlite"):
+            db = AsyncDictSQLite(tmp_path / f"{backend}.db", backend=backend, storage_mode="json")
+            stores[backend] = await stack.enter_async_context(db)
+            app.add_route(db.aget, f"/aget/{backend}", name=backend)
+        await app._startup()
+        transport = httpx.ASGITransport(app=app)
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://sanic"))
+        for backend in stores:
+            told.clear()
+            assert (await client.get(f"/task/{backend}")).json() == backend
+            assert (await client.get(f"/aget/{backend}")).status_code == 500
+            assert told == [TypeError]  # a request is no key
+            figures.add("20c", "Sanic: handler, tasks", backend, 0, awaited=3, errors_arrived=len(told))
