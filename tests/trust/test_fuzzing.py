@@ -45,9 +45,9 @@ def fuzz(
 
 def add_figures(figures: Figures, row: str, what: str, backend: str, ended: subprocess.CompletedProcess[str]) -> None:
     """Add how much was tried, and what is covered by it."""
-    runs = re.search(r"number_of_executed_units: (\d+)", ended.stdout)
-    covered = re.findall(r" cov: (\d+) ", ended.stdout)
-    figures.add(row, what, backend, SEED, inputs=int(runs[1]) if runs else 0, covered_edges=int(covered[-1]),
+    runs = re.findall(r"number_of_executed_units: (\d+)", ended.stdout) or ["0"]
+    covered = re.findall(r" cov: (\d+) ", ended.stdout) or ["0"]
+    figures.add(row, what, backend, SEED, inputs=int(runs[-1]), covered_edges=int(covered[-1]),
                 broken=int(ended.returncode != 0))  # fmt: skip
 
 
