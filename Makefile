@@ -85,7 +85,7 @@ history: $(VENV)/.group-history $(VENV)/.group-harness ## record this commit wit
 	$(VENV)/bin/asv machine --yes --machine $(MACHINE) >/dev/null
 	$(RUST) asv run --machine $(MACHINE) --record-samples --skip-existing-successful --show-stderr $(or $(ASV_RANGE),HEAD^!)
 
-notebook: $(VENV)/.built $(VENV)/.group-harness $(VENV)/.group-notebook ## run notebooks/analysis.py over results/, keep its outputs
+notebook: $(VENV)/.built $(VENV)/.group-harness $(VENV)/.group-notebook ## run the notebooks over results/, keep their outputs
 	$(PY) -m harness notebook
 
 lock: $(VENV)/.group-lock ## pin the newest tools, for every Python from 3.9 up

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.gate import counting, shown, statistics
 from harness.gate.bodies import BODIES, CONTROL, OURS, Body
 from harness.gate.counting import Counter
 from harness.gate.judging import Effort, Judge
+from harness.gate.noise import noise
 from harness.gate.record import GateRecord
 from harness.gate.trees import Tree
 from harness.gate.verdict import Verdict, conclude, judge_control, judge_time
@@ -208,6 +210,54 @@ def test_an_interrupted_gate_keeps_and_goes_on(tmp_path: Path) -> None:
     assert [found for found in read(path) if found["kind"] == "restart"][:2] == kept
 
 
+def test_a_killed_gate_goes_on_from_its_last_whole_line(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        evaluated(tmp_path, Interrupted(tmp_path))
+    (path,) = (tmp_path / "gate").glob("*.jsonl")
+    *whole, restart, _ = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([*whole, restart[:100]]), encoding="utf-8")
+    stand, record = Stand(tmp_path), new_record(tmp_path)
+    record.resume(path)
+    with record:
+        Judge(record, stand, (HITS, SETS), EFFORT, nothing, lambda doing: None).evaluation(0)  # type: ignore[arg-type]
+    assert stand.pairs == EFFORT.restarts - 1
+    assert is_complete(read(path))
+
+
+def begun(record: GateRecord, folder: Path, **asked: Any) -> None:
+    """Begin a record as the gate does."""
+    side = {"revision": "r", "commit": "c" * 40, "dirty": False, "package_hash": "0"}
+    facts = {"aa": False, "evaluations": 1, "planted": None, **asked}
+    record.add("begin", base=side, head=side, host=host.host(folder), load=host.load(), sync_us=80.0, **facts)
+
+
+def test_the_noise_of_the_machine_is_stated(tmp_path: Path) -> None:
+    with new_record(tmp_path) as record:
+        begun(record, tmp_path)
+        stand = Stand(tmp_path, noise=0.01)
+        Judge(record, stand, (HITS,), EFFORT, nothing, lambda doing: None).evaluation(0)  # type: ignore[arg-type]
+    control, machine = noise(record.records)
+    widths = [float(found) for found in re.findall(r"([\d.]+)% wide, of the samples of one ([\d.]+)%", control)[0]]
+    assert 0.1 < widths[0] < widths[1] < 3
+    assert re.fullmatch(r"machine: load [\d.]+ before, [\d.]+ after, on \d+ cores; [\d.]+ s stolen; .* 80 µs", machine)
+
+
+def test_nothing_is_said_of_the_noise_before_an_evaluation(tmp_path: Path) -> None:
+    with new_record(tmp_path) as record:
+        begun(record, tmp_path)
+    assert noise(record.records) == []
+
+
+def test_an_interrupted_series_says_how_often_it_failed_so_far(tmp_path: Path) -> None:
+    with new_record(tmp_path) as record:
+        begun(record, tmp_path, aa=True, evaluations=60)
+        judge = Judge(record, Stand(tmp_path), (HITS,), EFFORT, nothing, lambda doing: None)  # type: ignore[arg-type]
+        judge.evaluation(0)
+        judge.evaluation(1)
+    (said,) = shown.summary(record.records)
+    assert said == "so far, false alarms: 0 of 2, 0.0% (0.0%..84.2%, Clopper-Pearson 95 %); 2 PASS"
+
+
 def test_a_record_of_another_head_is_not_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         evaluated(tmp_path, Interrupted(tmp_path))
@@ -240,8 +290,7 @@ def test_the_control_must_hold_one_within_two_percent(ratio: float, error: float
 
 def test_a_record_has_a_forest_and_tables(tmp_path: Path) -> None:
     with new_record(tmp_path) as record:
-        side = {"revision": "r", "commit": "c" * 40, "dirty": False, "package_hash": "0"}
-        record.add("begin", base=side, head=side, planted=None, host=host.host(tmp_path))
+        begun(record, tmp_path)
         stand = Stand(tmp_path, sets=1.05)
         risen = Counter("sets", "commits", [10.0], [11.0], 1.0, False)
         judge = Judge(record, stand, (HITS, SETS), EFFORT, lambda n: [risen], lambda doing: None)  # type: ignore[arg-type]

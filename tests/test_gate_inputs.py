@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any, List, Tuple
 import pytest
 
 from harness import cli
-from harness.gate import bodies, counting, instructions, plant, writes
+from harness.gate import bodies, counting, instructions, judging, plant, writes
 from harness.gate.bodies import OURS, Project
 from harness.gate.side import Side
 from harness.gate.trees import Patch, Tree, TreeError, installed, resolve
@@ -167,6 +168,37 @@ def test_a_project_gates_its_own_bodies(project: Project, tmp_path: Path, capfd:
     assert len(list((tmp_path / "out" / "gate").glob("*.jsonl"))) == 1
 
 
+@pytest.mark.timeout(120)
+def test_an_interrupted_series_goes_on_by_its_record(
+    project: Project, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = project.repository / "gated.py"
+    file.write_text(GATED.format(build='"$PYTHON" build.py "$WHEELS"'), encoding="utf-8")
+    more = ["--bodies", str(file), "--scratch", str(tmp_path / "scratch"), "--out", str(tmp_path / "out")]
+
+    def interrupted(judge: judging.Judge, number: int) -> Any:
+        if number == 1:
+            raise KeyboardInterrupt
+        return evaluation(judge, number)
+
+    evaluation = judging.Judge.evaluation
+    monkeypatch.setattr(judging.Judge, "evaluation", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["gate", "--aa", "main", "--evaluations", "2", "--restarts", "2", *more])
+    said = capfd.readouterr()
+    assert ended.value.code == 130
+    assert "so far, false alarms: " in said.out
+    (path,) = (tmp_path / "out" / "gate").glob("*.jsonl")
+    assert path.name in said.err
+    kept = path.read_text(encoding="utf-8").splitlines()[:-1]
+    monkeypatch.undo()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["gate", "--resume", str(path), *more])
+    assert ended.value.code in (0, 1)
+    assert re.search(r"^false alarms: \d of 2, .* Clopper-Pearson 95 %", capfd.readouterr().out, re.MULTILINE)
+    assert path.read_text(encoding="utf-8").splitlines()[: len(kept)] == kept
+
+
 def test_a_side_that_imports_another_tree_is_refused(project: Project, tmp_path: Path) -> None:
     found = tree(project, tmp_path, "main", "one")
     elsewhere = Tree(found.revision, found.commit, False, tmp_path / "elsewhere", found.python, found.package_hash)
@@ -251,8 +283,15 @@ def test_writes_to_files_are_counted_and_those_to_pipes_are_not(tmp_path: Path) 
 @pytest.mark.timeout(120)
 @pytest.mark.skipif(bool(instructions.missing()), reason="needs valgrind")
 def test_instructions_repeat(tmp_path: Path) -> None:
-    control = Tree("HEAD", "c", False, tmp_path, Path(sys.executable), "0")
+    control = Tree("HEAD", "c", False, Path(json.__file__).parent, Path(sys.executable), "0")
     project = Project(ROOT, "json", "", OURS.bodies)
     first, second = (instructions.counted(control, project, [bodies.CONTROL], tmp_path) for _ in range(2))
     assert first["control"] == pytest.approx(second["control"], rel=0.01)
     assert first["control"][0] > 50
+
+
+@pytest.mark.skipif(bool(instructions.missing()), reason="needs valgrind")
+def test_instructions_of_another_tree_are_not_counted(tmp_path: Path) -> None:
+    elsewhere = Tree("HEAD", "c", False, tmp_path, Path(sys.executable), "0")
+    with pytest.raises(TreeError, match="imported from outside"):
+        instructions.counted(elsewhere, Project(ROOT, "json", "", OURS.bodies), [bodies.CONTROL], tmp_path)

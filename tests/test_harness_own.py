@@ -18,7 +18,7 @@ from harness.measure.rounds import Effort
 from harness.report.compared import NotComparableError, compared, holm_levels
 from harness.report.own import noise, own
 from harness.report.recorded import Recorded
-from harness.suites import run_sweep, sweep
+from harness.suites import pairs, run_sweep, sweep
 from harness.workloads import Params, replay
 from harness.workloads.streams import KINDS, values
 
@@ -80,7 +80,7 @@ def test_ones_own_case_is_a_table_by_class_with_the_noise_of_the_machine(
 
 
 GROUPS = [
-    sweep.Group(title, (Case("hits", "control", "dict", Params(keys=20)), Case("hits", "sqlite3", "wal-normal")))
+    pairs.Group(title, (Case("hits", "control", "dict", Params(keys=20)), Case("hits", "sqlite3", "wal-normal")))
     for title in ("first", "second")
 ]
 
@@ -175,6 +175,14 @@ def test_a_record_of_the_same_numbers_is_no_different() -> None:
 def test_a_record_of_twice_the_time_is_slower() -> None:
     (found,) = compared(record(FLAT), record([2 * sample for sample in FLAT]))
     assert (found.ratio, found.verdict) == (2.0, "slower")
+
+
+def test_a_parameter_that_an_older_record_does_not_have_had_its_default() -> None:
+    newer, other = record(FLAT), record(FLAT)
+    newer.records[1]["params"], other.records[1]["params"] = {"rate": 0}, {"rate": 1}
+    assert len(compared(record(FLAT), newer)) == 1
+    with pytest.raises(NotComparableError, match="no case in common"):
+        compared(record(FLAT), other)
 
 
 def test_records_of_different_machines_do_not_compare() -> None:

@@ -136,7 +136,7 @@ def test_one_row_may_be_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     _, path = run(tmp_path, monkeypatch, [group(most=1e9), other], "--row", "same")
     run_of = Recorded.load(path)
     assert run_of.begin["command"] == "python -m harness run --suite limits --row same"
-    assert report.whole(run_of) is False
+    assert run_of.whole is False
 
 
 def test_an_unknown_row_is_refused(capfd: pytest.CaptureFixture[str]) -> None:

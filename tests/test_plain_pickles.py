@@ -7,12 +7,17 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asyncdictsqlite import AsyncDictSQLite
 from asyncdictsqlite.codec import make_codec
+from asyncdictsqlite.errors import ValueDecodingError
+from tests.codec_values import SEEDED
+from tests.hostile_pickles import HOSTILE, get, stream
 
 SEED = 20261127
 CODEC = make_codec("pickle")
@@ -136,15 +141,84 @@ def test_each_hit_of_a_container_is_a_value_of_its_own(path: Path) -> None:
         assert store.batch_get(["key", "made", "key"]) == [{"list": [1]}, True, {"list": [1]}]
 
 
-
-@pytest.mark.timeout(20)
-def test_a_value_that_shares_its_parts_is_stored_in_no_time(path: Path) -> None:
-    shared: Any = ["x"] * 1000
-    for _ in range(12):
-        shared = [shared] * 1000
+def test_hostile_streams_end_as_the_codec_ends(path: Path) -> None:
+    rows = with_streams(path, list(HOSTILE.values()))
+    expected = {key: outcome(CODEC.decode, data) for key, data in rows.items()}
     with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
-        store["key"] = shared
-    assert pickle.loads(in_a_child(READ, path))["key"] == CODEC.encode(shared)
+        for _ in ("cold", "hit"):
+            assert {key: outcome(store.get, key) for key in rows} == expected
+
+
+OPCODE_SOUP = st.lists(
+    st.sampled_from(sorted(b"(N)]}\x8f01aesu\x90\x91t\x85\x86\x87\x94\x88")).map(lambda code: bytes([code]))
+    | st.integers(0, 5).map(lambda index: b"h" + bytes([index]))
+    | st.sampled_from([b"K\x07", b"\x8c\x01a", b"C\x01a", b"\x96\x01" + bytes(8), b"\x95" + bytes(8)])
+    | st.sampled_from([b"q\x03", get(2)]),
+    max_size=40,
+).map(lambda parts: stream(*parts))
+
+
+@pytest.fixture(scope="module")
+def decode() -> Iterator[Callable[[str, bytes], Any]]:
+    store: Any = AsyncDictSQLite("a name", backend="rust", persist_mode="memory")
+    with store:
+        yield store._decode
+
+
+@settings(SEEDED, max_examples=1000)
+@given(OPCODE_SOUP)
+def test_any_opcodes_decode_as_the_codec_decodes(decode: Callable[[str, bytes], Any], data: bytes) -> None:
+    assert outcome(decode, "key", data) == outcome(CODEC.decode, data)
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_value_that_holds_itself_a_thousand_times_over_and_over_is_set(kind: Any, path: Path) -> None:
+    value: Any = kind([1])
+    for _ in range(12):
+        value = kind([value] * 1000)
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        store["key"] = value
+        store.batch_set({"batch": value})
+        assert [len(store[key]) for key in ("key", "batch")] == [1000, 1000]
+    stored = pickle.loads(in_a_child(READ, path))
+    assert [stored["key"], stored["batch"]] == [CODEC.encode(value)] * 2
+
+
+def test_what_a_batch_stores_is_what_the_codec_gives(path: Path) -> None:
+    chance = random.Random(SEED)
+    values = {f"value-{number}": tree(chance) for number in range(1000)}
+    plain = {key: value for key, value in values.items() if "set(" not in repr(value)}
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        store.batch_set(values)
+        store.batch_set({f"again {key}": value for key, value in plain.items()})
+    stored = pickle.loads(in_a_child(READ, path))
+    assert {key: stored[key] for key in values} == {key: CODEC.encode(value) for key, value in values.items()}
+    assert {key: stored[f"again {key}"] for key in plain} == {key: stored[key] for key in plain}
+
+
+def test_what_is_iterated_over_is_what_is_read(path: Path) -> None:
+    chance = random.Random(SEED)
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        store.batch_set({f"value-{number}": tree(chance) for number in range(300)})
+        expected = {key: outcome(store.get, key) for key in store}
+        assert {key: outcome(lambda it: it, value) for key, value in store.items()} == expected
+        assert [outcome(lambda it: it, value) for value in store.values()] == list(expected.values())
+
+
+def test_a_broken_value_that_is_iterated_over_is_named(path: Path) -> None:
+    with_streams(path, [b"\x80\x05]"])
+    store = AsyncDictSQLite(path, backend="rust", storage_mode="pickle")
+    with store, pytest.raises(ValueDecodingError, match="stream-0"):
+        list(store.items())
+
+
+def test_an_object_decoded_in_a_batch_stays(path: Path) -> None:
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        store["tuple"] = ("a", 10**30)
+    with AsyncDictSQLite(path, backend="rust", storage_mode="pickle") as store:
+        assert [store.batch_get(["tuple"]) for _ in range(2)] == [[("a", 10**30)]] * 2
+        assert store.batch_get(["tuple"])[0] is store.batch_get(["tuple"])[0]
+        assert store.get("tuple") is store.get("tuple")
 
 
 @pytest.mark.parametrize("mode", ["memory", "lazy", "writethrough"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -10,21 +11,29 @@ from typing import List
 
 import pytest
 
+from harness.cli.report import PAGES
 from harness.measure.records import read
 from harness.measure.remote import ROOT
 from harness.powercut import table as powercut
 from harness.report.checked import problems
 from harness.report.html import page
 from harness.report.markdown import named, replaced
+from harness.report.recorded import newest
 
 RESULTS = ROOT / "results"
 RUNS = RESULTS / "runs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_tables_of_readme_are_what_their_records_give() -> None:
+def test_readme_has_a_table_of_stores() -> None:
     assert "table" in named(README), "README.md has no markers: <!-- harness:table --> ... <!-- /harness:table -->"
-    assert problems(README, RUNS) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_tables_of_a_page_are_what_their_records_give(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert named(text)
+    assert problems(text, RUNS) == []
 
 
 def test_a_number_without_a_record_is_seen() -> None:
@@ -40,6 +49,21 @@ def test_a_number_that_the_record_does_not_give_is_seen() -> None:
 
 def test_a_record_that_is_not_there_is_seen(tmp_path: Path) -> None:
     assert "not in results/runs" in problems(README, tmp_path)[0]
+
+
+def recorded(folder: Path, name: str, command: str, *, complete: bool = True) -> None:
+    """Write a record of a sweep that measured nothing."""
+    begin = {"kind": "begin", "driver": "sweep", "command": command}
+    lines = [json.dumps(record) for record in (begin, {"kind": "end", "complete": complete})]
+    (folder / f"{name}.jsonl").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def test_a_part_of_a_sweep_is_not_what_is_published(tmp_path: Path) -> None:
+    recorded(tmp_path, "1", "python -m harness run --quick")
+    recorded(tmp_path, "2", "python -m harness run --quick --contender control")
+    recorded(tmp_path, "3", "python -m harness run --quick --workload hits")
+    recorded(tmp_path, "4", "python -m harness run --quick", complete=False)
+    assert newest(tmp_path, "sweep") == tmp_path / "1.jsonl"
 
 
 def committed_records() -> List[Path]:

@@ -16,6 +16,7 @@ from harness.cli.choice import chosen, writable
 from harness.cli.failure import Failure
 from harness.cli.screen import Screen
 from harness.gate.asked import Asked
+from harness.gate.noise import noise
 from harness.gate.running import Gate, NotJudgedError
 from harness.gate.shown import summary, tables
 from harness.measure.records import read
@@ -127,7 +128,7 @@ def _run(found: Gate, screen: Screen, as_json: bool) -> int:
             click.echo(json.dumps(record))
         return status
     screen.tables(tables(records))
-    for line in summary(records):
+    for line in (*noise(records), *summary(records)):
         screen.line(line)
     if found.figure:
         screen.line(f"figure: {os.path.relpath(found.figure)}")

@@ -25,7 +25,7 @@ from harness.report.recorded import Recorded
 from harness.report.table import Table
 from harness.report.tables import stage as stage_table
 from harness.report.tables import sweep_tables
-from harness.suites import limits, own, stage, sweep
+from harness.suites import limits, own, pairs, stage, sweep
 from harness.suites.limit import Measurable
 from harness.suites.run_limits import run_limits
 from harness.suites.run_stage import run_stage
@@ -107,7 +107,7 @@ def run(
     sys.exit(status)
 
 
-def _groups(params: Optional[Params], there: List[str], kinds: List[str], *, full: bool) -> List[sweep.Group]:
+def _groups(params: Optional[Params], there: List[str], kinds: List[str], *, full: bool) -> List[pairs.Group]:
     if params is not None:
         return [own.group(params, there)] if there else []
     return sweep.select(sweep.groups(full=full), there, kinds)
@@ -144,7 +144,7 @@ def measured(
     session: Session,
     screen: Screen,
     begin: Mapping[str, Any],
-    groups: List[sweep.Group],
+    groups: List[pairs.Group],
     there: List[str],
     effort: Effort,
 ) -> int:
@@ -163,7 +163,7 @@ def measured(
     for record in lost:
         who = f"{record['contender']} {record['configuration']}, {record['workload']}"
         click.echo(f"failed: {who}: {record['message']}", err=True)
-    return 1 if any(record["contender"] in sweep.OURS for record in lost) else 0
+    return 1 if any(record["contender"] in pairs.OURS for record in lost) else 0
 
 
 def _stage(session: Session, screen: Screen, missing: List[str]) -> int:

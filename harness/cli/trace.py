@@ -15,7 +15,7 @@ from harness.cli.screen import Screen
 from harness.contenders import CONTENDERS
 from harness.measure.remote import ROOT
 from harness.suites import own
-from harness.suites.sweep import Group
+from harness.suites.pairs import Group
 from harness.workloads import Params, replay
 
 

@@ -12,6 +12,7 @@ _FILES = (
     "adsq",
     "dictsqlite_2",
     "sqlite3_plain",
+    "sqlite3_executor",
     "aiosqlite_plain",
     "diskcache_store",
     "sqlitedict_store",
@@ -22,6 +23,7 @@ _FILES = (
     "diskcache_rs_store",
     "key_value_store",
     "redis_server",
+    "beaver_db",
 )
 
 

@@ -25,6 +25,9 @@ class Backend(Contender):
     face = Face.ASYNC
     configurations = _CONFIGURATIONS
     small_cache: ClassVar[Mapping[str, Any]] = {"capacity": 64}
+    scans = True
+    threads = True
+    processes: ClassVar[Mapping[str, Any]] = {"exclusive": False}
     kinds = ("bytes", "dict", "text")
     kind_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "dict": {"storage_mode": "pickle"},

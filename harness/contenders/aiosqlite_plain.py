@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Any, AsyncIterator, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, AsyncIterator, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Contender, Face
-from harness.contenders.sqlite3_plain import CONFIGURATIONS, CREATE, GET, ITEMS, PUT
+from harness.contenders.sqlite3_plain import CONFIGURATIONS, CREATE, GET, ITEMS, PUT, SCAN
 
 
 class Store:
@@ -34,8 +34,9 @@ class Store:
         await self.connection.executemany(PUT, items)
         await self.connection.commit()
 
-    async def aitems(self) -> AsyncIterator[Tuple[str, bytes]]:
-        async with self.connection.execute(ITEMS) as cursor:
+    async def aitems(self, start: Optional[str] = None, limit: int = -1) -> AsyncIterator[Tuple[str, bytes]]:
+        statement = (ITEMS,) if start is None else (SCAN, (start, limit))
+        async with self.connection.execute(*statement) as cursor:
             async for row in cursor:
                 yield row
 
@@ -48,6 +49,8 @@ class Aiosqlite(Contender):
     module = "aiosqlite"
     page = "https://aiosqlite.omnilib.dev/en/stable/"
     face = Face.ASYNC
+    scans = True
+    processes: ClassVar[Mapping[str, Any]] = {}
     configurations = CONFIGURATIONS
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Store:

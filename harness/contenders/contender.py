@@ -41,9 +41,13 @@ class Contender:
         page: where the configurations come from.
         small_cache: options that leave its own cache about as much as SQLite has by default: for cold reads.
         iterates: whether it can go through its entries without listing them all first.
+        scans: whether its items take ``start``, the first key, and ``limit``: in key order.
+        threads: whether many threads may call what `shared` returns at once.
+        processes: options with which several processes may have its file open, each seeing what the others wrote; None
+            where they may not.
         kinds: the values that it takes as they are; of others the program makes bytes: text by UTF-8, a dict by JSON.
         kind_options: options for values of a kind.
-        own_process: another process does its work: nothing is counted of it.
+        own_process: another process does its work: of this one nothing is counted, only what `counters` returns.
     """
 
     name: ClassVar[str]
@@ -54,6 +58,9 @@ class Contender:
     configurations: ClassVar[Mapping[str, Configuration]]
     small_cache: ClassVar[Mapping[str, Any]] = {}
     iterates: ClassVar[bool] = True
+    scans: ClassVar[bool] = False
+    threads: ClassVar[bool] = False
+    processes: ClassVar[Optional[Mapping[str, Any]]] = None
     kinds: ClassVar[Tuple[str, ...]] = ("bytes",)
     kind_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     own_process: ClassVar[bool] = False
@@ -65,6 +72,10 @@ class Contender:
     async def close(self, store: Any) -> None:
         """Close it; what it holds is on disk after that, as far as it keeps anything."""
         raise NotImplementedError
+
+    def shared(self, store: Any) -> Any:
+        """Return what many threads call by ``get`` and ``set``, and what `close` takes."""
+        return store
 
     def counters(self, store: Any) -> Dict[str, int]:
         """Return what the store itself counts (commits, writes): only differences are used."""

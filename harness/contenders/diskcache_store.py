@@ -42,6 +42,8 @@ class DiskCache(Contender):
     module = "diskcache"
     page = "https://grantjenks.com/docs/diskcache/tutorial.html#settings"
     face = Face.SYNC
+    threads = True
+    processes: ClassVar[Mapping[str, Any]] = {}
     kinds = ("bytes", "dict", "text")
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "default": Configuration(Durability.KILL, {}),

@@ -55,6 +55,7 @@ class KeyValue(Contender):
     face = Face.ASYNC
     configurations: ClassVar[Mapping[str, Configuration]] = {"disk": Configuration(Durability.KILL, {})}
     iterates = False
+    processes: ClassVar[Mapping[str, Any]] = {}
     kinds = ("bytes", "dict", "text")
 
     async def open(self, folder: str, options: Mapping[str, Any]) -> Store:

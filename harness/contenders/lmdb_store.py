@@ -6,6 +6,7 @@ O_DSYNC. ``sync=False`` leaves both to the system: a kill loses nothing, power l
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, ClassVar, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
@@ -34,9 +35,10 @@ class Store:
         with self.environment.begin(write=True) as transaction, transaction.cursor() as cursor:
             cursor.putmulti([(key.encode(), value) for key, value in items])
 
-    def items(self) -> Iterator[Tuple[str, bytes]]:
+    def items(self, start: str = "", limit: Optional[int] = None) -> Iterator[Tuple[str, bytes]]:
         with self.environment.begin() as transaction, transaction.cursor() as cursor:
-            for key, value in cursor:
+            cursor.set_range(start.encode())
+            for key, value in islice(cursor, limit):
                 yield key.decode(), value
 
 
@@ -48,6 +50,9 @@ class Lmdb(Contender):
     module = "lmdb"
     page = "https://lmdb.readthedocs.io/en/release/#environment-class"
     face = Face.SYNC
+    scans = True
+    threads = True
+    processes: ClassVar[Mapping[str, Any]] = {}
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "default": Configuration(Durability.SYNCED, {"map_size": 2**32}),
         "nosync": Configuration(Durability.KILL, {"map_size": 2**32, "sync": False}),

@@ -1,13 +1,14 @@
 """Redis by redis-py's asyncio client: a server that the harness starts on loopback, its append-only file in the folder.
 
-Every command is a round trip to another process: the syncs and bytes that are counted are the client's, so of the
-server's syncs nothing is known here; what a kill leaves is counted: the server is killed with the client.
+Every command is a round trip to another process, which is killed with the client. It inherits the library that counts
+syncs, and counts in memory that it shares with the client; what it writes is not counted: answers are writes, too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import sys
 from typing import Any, AsyncIterator, ClassVar, Dict, Iterable, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
+from harness.measure import syncs
 
 SERVER = "redis-server"
 WAIT_S = 10.0
@@ -34,9 +36,10 @@ server.wait()
 class Store:
     """A client and the server that it speaks to."""
 
-    def __init__(self, client: Any, guard: subprocess.Popen[bytes]) -> None:
+    def __init__(self, client: Any, guard: subprocess.Popen[bytes], shared: Optional[syncs.Shared]) -> None:
         self.client = client
         self.guard = guard
+        self.shared = shared
         self.aget = client.get
         self.aset = client.set
         self.abatch_get = client.mget
@@ -76,12 +79,16 @@ class Redis(Contender):
         settings = {"bind": "127.0.0.1", "port": port, "dir": folder, "save": "", "daemonize": "no", **options}
         words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
         command = [sys.executable, "-c", _GUARD, SERVER, *words]
-        guard = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+        shared = None if syncs.counted() is None else syncs.Shared()
+        environment = {**os.environ, **(shared.environment if shared else {})}
+        guard = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+        )
         pool = redis.asyncio.BlockingConnectionPool(
             host="127.0.0.1", port=port, max_connections=CONNECTIONS, timeout=None
         )
         client = redis.asyncio.Redis.from_pool(pool)
-        store = Store(client, guard)
+        store = Store(client, guard, shared)
         try:
             await asyncio.wait_for(_answers(client, guard), WAIT_S)
         except BaseException:
@@ -97,6 +104,14 @@ class Redis(Contender):
         with contextlib.suppress(OSError):
             store.guard.stdin.close()
         store.guard.wait()
+        if store.shared is not None:
+            store.shared.close()
+
+    def counters(self, store: Store) -> Dict[str, int]:
+        if store.shared is None:
+            return {}
+        calls = store.shared.counted()
+        return {**calls, "syncs": sum(calls.values())}
 
     def versions(self) -> Dict[str, str]:
         said = subprocess.run([SERVER, "--version"], capture_output=True, text=True, check=False).stdout

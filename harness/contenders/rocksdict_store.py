@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import Any, ClassVar, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
@@ -28,8 +29,8 @@ class Store:
             batch.put(key, value)
         self.entries.write(batch)
 
-    def items(self) -> Iterator[Tuple[str, bytes]]:
-        return iter(self.entries.items())
+    def items(self, start: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Tuple[str, bytes]]:
+        return islice(self.entries.items(from_key=start), limit)
 
 
 class RocksDict(Contender):
@@ -40,6 +41,8 @@ class RocksDict(Contender):
     module = "rocksdict"
     page = "https://rocksdict.github.io/RocksDict/rocksdict.html#WriteOptions"
     face = Face.SYNC
+    scans = True
+    threads = True
     kinds = ("bytes", "dict", "text")
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "default": Configuration(Durability.KILL, {"sync": False}),

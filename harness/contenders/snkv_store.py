@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain, islice
 from typing import Any, ClassVar, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from harness.contenders.contender import Configuration, Contender, Durability, Face
@@ -25,9 +26,13 @@ class Store:
             self.entries.put(key, value)
         self.entries.commit()
 
-    def items(self) -> Iterator[Tuple[str, bytes]]:
-        for key, value in self.entries.iterator():
-            yield key.decode(), value
+    def items(self, start: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Tuple[str, bytes]]:
+        with self.entries.iterator() as found:
+            if start is not None:  # its iteration goes on after the entry that was found
+                found.seek(start)
+            sought = [found.item()] if start is not None and not found.eof else []
+            for key, value in islice(chain(sought, found), limit):
+                yield key.decode(), value
 
 
 class Snkv(Contender):
@@ -38,6 +43,7 @@ class Snkv(Contender):
     module = "snkv"
     page = "https://hash-anu.github.io/snkv/api.html#lang=py"
     face = Face.SYNC
+    scans = True
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "default": Configuration(Durability.KILL, {"journal_mode": "WAL", "sync_level": "NORMAL"}),
         "full": Configuration(Durability.SYNCED, {"journal_mode": "WAL", "sync_level": "FULL"}),

@@ -36,6 +36,8 @@ class SqliteDict(Contender):
     module = "sqlitedict"
     page = "https://github.com/piskvorky/sqlitedict/blob/master/README.rst"
     face = Face.SYNC
+    threads = True
+    processes: ClassVar[Mapping[str, Any]] = {}
     kinds = ("bytes", "dict", "text")
     configurations: ClassVar[Mapping[str, Configuration]] = {
         "autocommit": Configuration(Durability.KILL, {"autocommit": True}),

@@ -8,7 +8,7 @@ from typing import Iterator, List, Tuple
 
 import matplotlib as mpl
 
-from harness.figures import batch, ladder, micro, peers, real, scaling
+from harness.figures import batch, ladder, latency, memory, micro, peers, real, scaling, sharing, stalls
 from harness.report.recorded import Recorded
 
 FIGURES = {
@@ -18,6 +18,10 @@ FIGURES = {
     "single": micro.figure,
     "files": real.figure,
     "stores": peers.figure,
+    "latency": latency.figure,
+    "stalls": stalls.figure,
+    "sharing": sharing.figure,
+    "memory": memory.figure,
 }
 
 

@@ -31,26 +31,23 @@ def panels(
         axes.set_xlabel(x, fontsize=9, color=style.INK)
     grid[0][0].set_ylabel(y, fontsize=9, color=style.INK)
     figure.subplots_adjust(
-        left=0.62 / figure.get_size_inches()[0], right=0.985, top=1 - 0.93 / height, bottom=legend / height, wspace=0.06
+        left=0.72 / figure.get_size_inches()[0], right=0.985, top=1 - 0.93 / height, bottom=legend / height, wspace=0.06
     )
     style.title(figure, titles["title"], titles["under"], run)
     return figure
 
 
 def _panel(axes: Axes, records: List[Record], place: Place) -> None:
-    for (contender, configuration), unsorted in style.series(records).items():
+    for look, unsorted in style.lines(records):
         found = sorted(unsorted, key=place)
         places = [place(record) for record in found]
         median, low, high = zip(*(style.microseconds(record) for record in found))
-        colour = style.colour(found[0])
-        named = f"{contender}, {configuration}"
-        marker = style.MARKERS.get(contender, "o")
-        axes.plot(places, median, color=colour, marker=marker, markersize=4.5, linewidth=1.6, label=named)
-        axes.fill_between(places, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(places, median, **look)
+        axes.fill_between(places, low, high, color=look["color"], alpha=0.18, linewidth=0)
     axes.set_xscale("log")
     axes.set_yscale("log")
     style.numbers(axes.xaxis)
     style.numbers(axes.yaxis)
     axes.grid(color=style.GRID)
     style.plain(axes)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=7.5, frameon=False, handlelength=1.8)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=7.5, frameon=False, handlelength=2.6)

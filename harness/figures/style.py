@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,10 +18,11 @@ COLOURS = {
     "aiosqlite-backend": "#be185d",
     "dictsqlite": "#7c3aed",
     "sqlite3": "#0369a1",
+    "sqlite3-executor": "#38bdf8",
     "aiosqlite": "#0d9488",
     "diskcache": "#6b7280",
-    "sqlitedict": "#65a30d",
-    "lmdb": "#4d7c0f",
+    "sqlitedict": "#84cc16",
+    "lmdb": "#14532d",
     "rocksdict": "#78350f",
     "dbm": "#94a3b8",
     "shelve": "#cbd5e1",
@@ -33,6 +34,8 @@ COLOURS = {
 }
 MARKERS = {"rust": "o", "threads": "s", "dictsqlite": "D", "sqlite3": "^", "aiosqlite": "v", "diskcache": "P"}
 MARKERS.update({"aiosqlite-backend": "p", "sqlitedict": "X", "lmdb": "*", "rocksdict": "h", "dbm": "<", "shelve": ">"})
+MARKERS.update({"sqlite3-executor": "8", "snkv": "d", "diskcache-rs": "H", "py-key-value": ".", "redis": "x"})
+_LINES = ("-", "--", ":", "-.")
 SHORT = {CLASSES[0]: "synced before acknowledgement", CLASSES[1]: "survives a kill", CLASSES[2]: "volatile"}
 GRID = "#e5e7eb"
 INK = "#374151"
@@ -82,6 +85,15 @@ def series(records: List[Record]) -> Dict[Tuple[str, str], List[Record]]:
     for record in records:
         found.setdefault((record["contender"], record["configuration"]), []).append(record)
     return found
+
+
+def lines(records: List[Record]) -> Iterator[Tuple[Dict[str, Any], List[Record]]]:
+    """Return each line with how it is drawn: a second configuration of the same contender is dashed."""
+    drawn: Dict[str, int] = {}
+    for (contender, configuration), found in series(records).items():
+        number = drawn[contender] = drawn.get(contender, -1) + 1
+        look = {"color": colour(found[0]), "marker": MARKERS.get(contender, "o"), "linestyle": _LINES[number % 4]}
+        yield {**look, "markersize": 4.5, "linewidth": 1.6, "label": f"{contender}, {configuration}"}, found
 
 
 def bars(axes: Axes, records: List[Record], labels: List[str], hatches: List[str]) -> None:

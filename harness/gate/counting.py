@@ -75,9 +75,7 @@ def written(make_pair: Callable[[], Any], bodies: Sequence[Body], scratch: Path)
     return base, head
 
 
-def compared(
-    base: Counts, head: Counts, limits: Mapping[str, float], allowed: Set[Tuple[str, str]]
-) -> List[Counter]:
+def compared(base: Counts, head: Counts, limits: Mapping[str, float], allowed: Set[Tuple[str, str]]) -> List[Counter]:
     """Pair what both sides have; a write counter may not rise at all."""
     pairs = [(body, name) for body, counts in base.items() for name in counts if name in head.get(body, {})]
     return [

@@ -73,6 +73,7 @@ def _alone(
     folder = Path(tempfile.mkdtemp(prefix="valgrind-", dir=scratch))
     request = {
         "package": project.package,
+        "tree": str(tree.folder),
         "cpu": None,
         "bodies": str(project.file) if project.file else None,
         "case": body.case.as_json(),

@@ -126,4 +126,3 @@ class Judge:
 def _samples(restart: Record, body: str) -> List[float]:
     samples: List[float] = next(found["samples"] for found in restart["bodies"] if found["body"] == body)
     return samples
-

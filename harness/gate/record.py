@@ -9,6 +9,7 @@ from harness.gate.counting import Counter
 from harness.gate.paired import Quads
 from harness.gate.trees import Tree
 from harness.gate.verdict import Judged, Verdict
+from harness.measure import host
 from harness.measure.records import Record, RecordFile
 from harness.measure.remote import ROOT
 
@@ -51,7 +52,7 @@ class GateRecord(RecordFile):
         """Keep what was concluded."""
         judged = [body.as_json() for body in bodies]
         said = {"verdict": verdict.name, "control": control.as_json() if control else None, "bodies": judged}
-        self.add("evaluation", evaluation=evaluation, attempt=attempt, **said)
+        self.add("evaluation", evaluation=evaluation, attempt=attempt, **said, load=host.load())
 
     def concluded(self, evaluation: int) -> Optional[Record]:
         """Return what was concluded last."""

@@ -14,9 +14,8 @@ from harness.gate.counting import Counter
 from harness.gate.judging import Judge
 from harness.gate.record import GateRecord
 from harness.gate.stand import Stand
-from harness.gate.statistics import rate
 from harness.gate.trees import Tree, TreeError, installed, resolve
-from harness.gate.verdict import Verdict
+from harness.gate.verdict import Verdict, rate_of
 from harness.measure import host, syncs
 from harness.measure.remote import WorkerError
 from harness.measure.session import CannotSyncError, check_syncs, described
@@ -100,7 +99,10 @@ class Gate:
             self.screen.line(f"going on with {record.path.name}: {len(record.records)} records are kept")
             return
         sides = {name: _described(tree) for name, tree in (("base", base), ("head", head))}
-        facts = {**self.asked.as_json(), **sides, "host": host.host(self.scratch), "load": host.load()}
+        load = host.load()
+        if host.busy(load):
+            self.screen.line(host.busy(load))
+        facts = {**self.asked.as_json(), **sides, "host": host.host(self.scratch), "load": load}
         record.add("begin", command=self.asked.command, sync_us=host.sync_us(self.scratch), **facts)
         for body in self.asked.bodies:
             record.add("body", body=body.name, limit=body.limit, **described(body.case))
@@ -177,11 +179,8 @@ class Gate:
         if not (self.asked.aa or self.asked.planted):
             record.add("verdict", verdict=verdicts[0].name)
             return verdicts[0].value
-        counts = {verdict.name: verdicts.count(verdict) for verdict in Verdict}
-        found, of = counts["FAIL"], len(verdicts)
-        low, high = rate(found, of)
-        question = "false alarms" if self.asked.aa else "found"
-        record.add("rate", question=question, found=found, of=of, low=low, high=high, verdicts=counts)
+        found, of = verdicts.count(Verdict.FAIL), len(verdicts)
+        record.add("rate", **rate_of([verdict.name for verdict in verdicts], aa=self.asked.aa))
         return 0 if found == (0 if self.asked.aa else of) else 1
 
 

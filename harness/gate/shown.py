@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import List
 
+from harness.gate.noise import restarts_of
 from harness.gate.statistics import LIMIT
+from harness.gate.verdict import rate_of
 from harness.measure.records import Record
 from harness.report.table import Table, duration
 
@@ -33,11 +35,7 @@ def _sides(counter: Record) -> List[str]:
 
 
 def _times(records: List[Record], evaluation: Record) -> Table:
-    place = (evaluation["evaluation"], evaluation["attempt"])
-    restarts = [
-        found for found in records if found["kind"] == "restart" and (found["evaluation"], found["attempt"]) == place
-    ]
-    ns = {body["body"]: body["base_ns"] for restart in restarts for body in restart["bodies"]}
+    ns = {body["body"]: body["base_ns"] for restart in restarts_of(records, evaluation) for body in restart["bodies"]}
     rows = [
         [
             found["body"],
@@ -54,15 +52,23 @@ def _times(records: List[Record], evaluation: Record) -> Table:
 
 
 def summary(records: List[Record]) -> List[str]:
-    """Return the conclusion, and what stood in its way."""
-    last = records[-2] if records and records[-1]["kind"] == "end" else {}
-    if last.get("kind") == "verdict":
-        return [*_reasons(records), f"verdict: {last['verdict']}"]
-    if last.get("kind") == "rate":
-        often = ", ".join(f"{count} {name}" for name, count in last["verdicts"].items() if count)
-        share = f"{last['found'] / last['of']:.1%} ({last['low']:.1%}..{last['high']:.1%}, Clopper-Pearson 95 %)"
-        return [f"{last['question']}: {last['found']} of {last['of']}, {share}; {often}"]
+    """Return the conclusion, and what stood in its way; of an interrupted series how often it came to what so far."""
+    concluded = [record for record in records if record["kind"] in ("verdict", "rate")]
+    if concluded and concluded[-1]["kind"] == "verdict":
+        return [*_reasons(records), f"verdict: {concluded[-1]['verdict']}"]
+    if concluded:
+        return [_often(concluded[-1])]
+    closed = {record["evaluation"] for record in records if record["kind"] == "closed"}
+    if closed and records[0]["evaluations"] > 1:
+        last = {record["evaluation"]: record["verdict"] for record in records if record["kind"] == "evaluation"}
+        return [f"so far, {_often(rate_of([last[number] for number in closed], aa=records[0]['aa']))}"]
     return []
+
+
+def _often(found: Record) -> str:
+    often = ", ".join(f"{count} {name}" for name, count in found["verdicts"].items() if count)
+    share = f"{found['found'] / found['of']:.1%} ({found['low']:.1%}..{found['high']:.1%}, Clopper-Pearson 95 %)"
+    return f"{found['question']}: {found['found']} of {found['of']}, {share}; {often}"
 
 
 def _reasons(records: List[Record]) -> List[str]:

@@ -17,9 +17,7 @@ from harness.measure.remote import ROOT, RemoteWorker, environment
 class Side(RemoteWorker):
     """A worker; say `hello` before anything else."""
 
-    def __init__(
-        self, tree: Tree, project: Project, scratch: Path, preload: Sequence[Path] = ()
-    ) -> None:
+    def __init__(self, tree: Tree, project: Project, scratch: Path, preload: Sequence[Path] = ()) -> None:
         self._tree = tree
         self._project = project
         self._scratch = scratch

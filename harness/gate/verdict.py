@@ -81,3 +81,12 @@ def conclude(counters: Sequence[Counter], control: Judged, bodies: Sequence[Judg
         return Verdict.FAIL
     unsteady = any(found.verdict == "INCONCLUSIVE" for found in counters)
     return Verdict.INCONCLUSIVE if unsteady or Verdict.INCONCLUSIVE in verdicts else Verdict.PASS
+
+
+def rate_of(verdicts: Sequence[str], *, aa: bool) -> Dict[str, Any]:
+    """Return how many evaluations failed, and the interval of that rate."""
+    counts = {verdict.name: verdicts.count(verdict.name) for verdict in Verdict}
+    found, of = counts["FAIL"], len(verdicts)
+    low, high = statistics.rate(found, of)
+    question = "false alarms" if aa else "found"
+    return {"question": question, "found": found, "of": of, "low": low, "high": high, "verdicts": counts}

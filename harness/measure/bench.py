@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import types
+from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any, Callable, Dict, List, Optional
 
 from harness.contenders.contender import Face
 from harness.measure.case import Case
-from harness.measure.counters import difference, process_counters
+from harness.measure.counters import difference, own_bytes, process_counters
 from harness.measure.doors import Doors
 from harness.measure.encoded import bare, size, taking
-from harness.workloads.workload import Items, Start
+from harness.measure.neighbour import Neighbour
+from harness.workloads.workload import Items, Seen, Start
 
 AT_ONCE = 500  # entries of a batch, where writing them may be given up
 
 
 @dataclass
 class Opened:
-    """A store that is open for one case, with what its body reads."""
+    """A store that is open for one case, with what its body reads, and a neighbour where one is wanted."""
 
     case: Case
     store: Any
@@ -31,15 +33,24 @@ class Opened:
     body: Callable[[Any, Any, int], Any]
     entries: int
     entry_bytes: int
+    neighbour: Optional[Neighbour] = None
 
 
 @dataclass(frozen=True)
 class Block:
-    """The time of ``n`` operations, and what was counted meanwhile."""
+    """The time of ``n`` operations, and what was counted and seen meanwhile.
+
+    Attributes:
+        started: by a clock that all processes have.
+        own_bytes: what the process has for itself at the end.
+    """
 
     n: int
     ns: int
     counters: Dict[str, int]
+    seen: Seen
+    started: int
+    own_bytes: int
 
 
 def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,14 +85,26 @@ class Bench:
         self._fill(case.contender.face, store, entries, fill_s)
         store = self._started(case, store, folder)
         written = sum(size(value) for _, value in entries)
-        return Opened(case, store, case.workload.state(case.params), _body(case), len(entries), written)
+        neighbour = Neighbour(case, folder) if case.workload.start is Start.BESIDE else None
+        return Opened(case, store, case.workload.state(case.params), _body(case), len(entries), written, neighbour)
+
+    def join(self, case: Case, folder: str, hand: int) -> Opened:
+        """Open a store that another process has filled, to do one hand of the operations."""
+        store = self.loop.run_until_complete(case.contender.open(folder, case.all_options))
+        store = taking(case.contender, store, case.params.value_kind)
+        return Opened(case, store, [case.workload.state(case.params)[hand]], _body(case), 0, 0)
 
     def block(self, opened: Opened, n: int) -> Block:
         """Time ``n`` operations; what they read is made before the clock starts."""
         self.refill(opened, n)
-        before = self._counters(opened)
-        ns = self.run(opened, n)
-        return Block(n, ns, difference(self._counters(opened), before))
+        before, workload = self._counters(opened), opened.case.workload
+        with opened.neighbour or nullcontext():
+            started = perf_counter_ns()
+            ns = self.run(opened, n)
+        counted, seen = difference(self._counters(opened), before), workload.seen(opened.state)
+        if workload.timed:
+            ns = sum(sum(seen[name]) for name in workload.timed)
+        return Block(n, ns, counted, seen, started, own_bytes() if workload.unit == "B" else 0)
 
     def refill(self, opened: Opened, n: int) -> None:
         """Make what the next ``n`` operations use up."""
@@ -93,6 +116,8 @@ class Bench:
 
     def close(self, opened: Opened) -> None:
         """Close the store, if it is open."""
+        if opened.neighbour is not None:
+            opened.neighbour.close()
         if isinstance(opened.store, Doors):
             return
         self.loop.run_until_complete(opened.case.contender.close(bare(opened.store)))
@@ -102,10 +127,12 @@ class Bench:
         return self.loop.run_until_complete(_read(face, store, keys))
 
     def _started(self, case: Case, store: Any, folder: str) -> Any:
-        if case.workload.start is Start.FILLED:
+        if case.workload.start is Start.THREADS:
+            return case.contender.shared(store)
+        if case.workload.start not in (Start.REOPENED, Start.CLOSED, Start.PROCESSES):
             return store
         self.loop.run_until_complete(case.contender.close(bare(store)))
-        if case.workload.start is Start.CLOSED:
+        if case.workload.start is not Start.REOPENED:
             return Doors(case.contender, folder, case.all_options)
         return self.loop.run_until_complete(case.contender.open(folder, case.all_options))
 

@@ -39,9 +39,11 @@ class Case:
 
     @property
     def all_options(self) -> Dict[str, Any]:
-        cache = self.contender.small_cache if self.workload.start is Start.REOPENED else {}
+        start = self.workload.start
+        cache = self.contender.small_cache if start is Start.REOPENED else {}
+        shared = (self.contender.processes or {}) if start in (Start.PROCESSES, Start.BESIDE) else {}
         kind = self.contender.kind_options.get(self.params.value_kind, {})
-        return {**self.configuration.options, **kind, **cache, **self.options}
+        return {**self.configuration.options, **kind, **cache, **shared, **self.options}
 
     @property
     def label(self) -> str:

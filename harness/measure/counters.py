@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import mmap
 from pathlib import Path
 from typing import Dict, Mapping
 
 from harness.measure import syncs
 
 _IO = Path("/proc/self/io")
+_STATM = Path("/proc/self/statm")
 _NAMES = {"syscw": "write_calls", "wchar": "written_bytes"}
 
 
@@ -21,6 +24,17 @@ def process_counters() -> Dict[str, int]:
     if calls is not None:
         counters.update(calls, syncs=sum(calls.values()))
     return counters
+
+
+def own_bytes() -> int:
+    """Return the bytes that this process has in memory for itself: pages of mapped files are the system's."""
+    gc.collect()
+    if not _STATM.exists():
+        import psutil
+
+        return int(psutil.Process().memory_info().rss)
+    resident, shared = map(int, _STATM.read_text().split()[1:3])
+    return (resident - shared) * mmap.PAGESIZE
 
 
 def difference(after: Mapping[str, int], before: Mapping[str, int]) -> Dict[str, int]:

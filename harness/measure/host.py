@@ -39,6 +39,12 @@ def load() -> Dict[str, float]:
     return {"load1": round(os.getloadavg()[0], 2), "steal_s": round(float(getattr(times, "steal", 0.0)), 2)}
 
 
+def busy(now: Dict[str, float]) -> str:
+    """Say so if a load is more than half of what the machine has; nothing if not."""
+    load, cores = now["load1"], os.cpu_count() or 1
+    return f"the machine is busy (load {load} on {cores} cores): expect wide spreads" if load > cores / 2 else ""
+
+
 def machine_label() -> str:
     """Return a short name for machines of this kind."""
     words = re.sub(r"\([^)]*\)|\bcpu\b|\bprocessor\b|@.*", " ", cpu_model().lower())

@@ -91,8 +91,8 @@ def _whole(records: List[Record]) -> List[Record]:
 
 
 def read(path: Path) -> List[Record]:
-    """Return the records of a file in run order."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """Return the records of a file in run order; a last line without an end was being written by a killed process."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
 
 
 def is_complete(records: List[Record]) -> bool:

@@ -55,12 +55,28 @@ class RemoteWorker:
         Raises:
             WorkerError: it failed there, or there is no answer in time.
         """
+        self.send(do, **request)
+        return self.answer()
+
+    def send(self, do: str, **request: Any) -> None:
+        """Send one request.
+
+        Raises:
+            WorkerError: the process has ended.
+        """
         assert self._child.stdin is not None
         try:
             self._child.stdin.write(json.dumps({"do": do, **request}) + "\n")
             self._child.stdin.flush()
         except OSError as error:
             raise WorkerError(self._death()) from error
+
+    def answer(self) -> Dict[str, Any]:
+        """Wait for the answer to what was sent.
+
+        Raises:
+            WorkerError: it failed there, or there is no answer in time.
+        """
         answer = self._answer()
         if "error" in answer:
             raise WorkerError(answer["error"])

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from harness.measure.case import Case
+from harness.measure.crowd import Crowd
 from harness.measure.remote import RemoteWorker, WorkerError, Workers
+from harness.workloads.workload import Start
 
 MOST_OPERATIONS = 1 << 22
 LEAST_ROUNDS = 3
+ALONE = (Start.APART, Start.PROCESSES)  # their processes serve one case, and end with it
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,24 @@ class Measured:
     facts: Dict[str, Any] = field(default_factory=dict)
     blocks: List[Dict[str, Any]] = field(default_factory=list)
     failure: Optional[str] = None
+    own_bytes: int = 0  # what its process had before the blocks
 
     @property
     def samples(self) -> List[float]:
-        """Nanoseconds per operation of each block."""
+        """Nanoseconds per operation of each block; or bytes per operation, of all blocks up to each."""
+        if self.case.workload.unit == "B":
+            operations = accumulate(block["n"] for block in self.blocks)
+            return [(block["own_bytes"] - self.own_bytes) / n for block, n in zip(self.blocks, operations)]
         return [block["ns"] / block["n"] for block in self.blocks]
+
+    @property
+    def seen(self) -> Dict[str, List[int]]:
+        """What was seen of single operations, over all blocks."""
+        found: Dict[str, List[int]] = {}
+        for block in self.blocks:
+            for name, values in block.get("seen", {}).items():
+                found.setdefault(name, []).extend(values)
+        return {name: values for name, values in found.items() if values}
 
     @property
     def counters(self) -> Dict[str, float]:
@@ -56,7 +73,7 @@ class _Lane:
     """One case on its way through the rounds."""
 
     measured: Measured
-    worker: RemoteWorker
+    worker: Union[RemoteWorker, Crowd]
     number: int
     folder: Path
     n: int = 0
@@ -76,8 +93,13 @@ class _Lane:
 
     def calibrate(self, block_s: float) -> None:
         """Find how many operations fill a block; this warms the case up, too."""
-        workload = self.measured.case.workload
-        step = n = workload.step(self.measured.case.params)
+        workload, params = self.measured.case.workload, self.measured.case.params
+        if workload.block_n is not None:
+            self.n = workload.block_n(params, block_s)
+            if self.measured.failure is None:
+                self.measured.own_bytes = self.ask("block", n=self.n).get("own_bytes", 0)
+            return
+        step = n = workload.step(params)
         while self.measured.failure is None:
             block = self.ask("block", n=n)
             if not block:
@@ -98,6 +120,8 @@ class _Lane:
             failure = self.measured.failure
             self.ask("close")
             self.measured.failure = failure or self.measured.failure
+        if self.measured.case.workload.start in ALONE:
+            self.worker.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -106,7 +130,7 @@ def measure(
 ) -> None:
     """Measure the cases of one group into it; ``step`` is called after each block, calibration included."""
     lanes = [
-        _Lane(measured, workers.of(measured.case), number, scratch / f"case{number}")
+        _Lane(measured, _worker(measured.case, workers), number, scratch / f"case{number}")
         for number, measured in enumerate(group)
     ]
     started = perf_counter()
@@ -124,6 +148,12 @@ def measure(
     finally:
         for lane in lanes:
             lane.close()
+
+
+def _worker(case: Case, workers: Workers) -> Union[RemoteWorker, Crowd]:
+    if case.workload.start is Start.PROCESSES:
+        return Crowd([workers.fresh() for _ in range(case.params.tasks)])
+    return workers.fresh() if case.workload.start in ALONE else workers.of(case)
 
 
 def _rotated(lanes: List[_Lane], by: int) -> List[_Lane]:

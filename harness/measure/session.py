@@ -14,7 +14,9 @@ from harness.measure.promise import Promise
 from harness.measure.records import Record, RecordFile, without_paths
 from harness.measure.remote import ROOT, Workers
 from harness.measure.rounds import Measured
-from harness.measure.summary import significant, summary
+from harness.measure.summary import distribution, significant, summary
+
+_MEASURED = {"ns": "time", "B": "memory"}
 
 
 class CannotSyncError(Exception):
@@ -59,9 +61,9 @@ class Session:
         sync_us = host.sync_us(self.scratch)
         if sync_us < 5:
             self.notes.append(f"one sync takes {sync_us} µs: this disk does not wait, durable writes look cheap here")
-        load, cores = self._before["load1"], self.host["cores"]
-        if load > cores / 2:
-            self.notes.append(f"the machine is busy (load {load} on {cores} cores): expect wide spreads")
+        busy = host.busy(self._before)
+        if busy:
+            self.notes.append(busy)
         facts = {"command": command, "profile": profile, "missing": missing, "notes": self.notes, "sync_us": sync_us}
         return self.record.add("begin", **facts, host=self.host)
 
@@ -70,18 +72,19 @@ class Session:
         case = {**described(measured.case), "title": title}
         if measured.failure is not None:
             return self.record.add("failure", **case, message=without_paths(measured.failure))
-        facts = dict(measured.facts)
+        facts, workload = dict(measured.facts), measured.case.workload
         return self.record.add(
             "measurement",
             **case,
             contender_versions=facts.pop("versions"),
             facts=facts,
-            metric=f"time per {measured.case.workload.per}",
-            unit="ns",
+            metric=f"{_MEASURED[workload.unit]} per {workload.per}",
+            unit=workload.unit,
             n=measured.blocks[0]["n"],
             samples=[significant(sample) for sample in measured.samples],
             summary=summary(measured.samples),
             counters={name: significant(value) for name, value in measured.counters.items()},
+            distributions={name: distribution(values) for name, values in measured.seen.items()},
             host=self._host_now(),
         )
 

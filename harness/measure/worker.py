@@ -31,9 +31,13 @@ class Worker:
         facts = {"entries": opened.entries, "entry_bytes": opened.entry_bytes}
         return {**facts, "versions": case.contender.versions()}
 
+    def join(self, request: Request) -> Answer:
+        case = Case.from_json(request["case"])
+        self.opened[request["number"]] = self.bench.join(case, request["folder"], request["hand"])
+        return {}
+
     def block(self, request: Request) -> Answer:
-        block = self.bench.block(self.opened[request["number"]], request["n"])
-        return {"n": block.n, "ns": block.ns, "counters": block.counters}
+        return vars(self.bench.block(self.opened[request["number"]], request["n"]))
 
     def close(self, request: Request) -> Answer:
         self.bench.close(self.opened.pop(request["number"]))
@@ -53,6 +57,7 @@ class Worker:
         request = json.loads(line)
         actions: Dict[str, Callable[[Request], Answer]] = {
             "open": self.open,
+            "join": self.join,
             "block": self.block,
             "close": self.close,
             "survivors": self.survivors,

@@ -6,7 +6,7 @@ import os
 from typing import Any, Dict, List
 
 from harness.measure.bench import Bench
-from harness.probes.child import neighbour
+from harness.measure.neighbour import Neighbour
 from harness.suites.limit import rust
 
 
@@ -20,7 +20,7 @@ def run(folder: str, rounds: int = 41, n: int = 20_000) -> Dict[str, Any]:
         opened.append(bench.open(rust("hits", "lazy", exclusive=exclusive), place))
         bench.loop.run_until_complete(opened[-1].store.aflush())
     times: List[List[float]] = [[], []]
-    with neighbour(os.path.join(folder, "False", "store.db"), 0):
+    with Neighbour(rust("hits", "writethrough-normal"), os.path.join(folder, "False")):
         for number in range(-2, rounds):
             for side in (0, 1) if number % 2 else (1, 0):
                 ns = bench.block(opened[side], n).ns / n

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from time import perf_counter
 from typing import Any, Dict, List
 
 from harness.measure.bench import Bench
 from harness.measure.counters import difference
-from harness.probes.child import neighbour
+from harness.measure.neighbour import Neighbour
 from harness.suites.limit import rust
 from harness.workloads import Params
 
 KEYS = 1000
 
 
-def run(folder: str, rate: float, seconds: float = 1.5) -> Dict[str, Any]:
+def run(folder: str, rate: int, seconds: float = 1.5) -> Dict[str, Any]:
     """Return nanoseconds of a read with and without the commits, and the share of hits with them."""
     bench = Bench()
     opened = bench.open(rust("hits", "lazy", Params(keys=KEYS)), folder)
@@ -31,7 +30,7 @@ def run(folder: str, rate: float, seconds: float = 1.5) -> Dict[str, Any]:
 
     means(0.05)
     alone = means(seconds)
-    with neighbour(os.path.join(folder, "store.db"), rate):
+    with Neighbour(rust("hits", "writethrough-normal", Params(rate=rate)), folder):
         before = opened.store.stats()
         beside = means(seconds)
         counted = difference(_numbers(opened.store.stats()), _numbers(before))

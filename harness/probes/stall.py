@@ -7,37 +7,24 @@ import itertools
 import os
 import random
 import resource
-from time import perf_counter, perf_counter_ns
-from typing import Any, Dict, List
+from time import perf_counter
+from typing import Any, Dict
 
 from asyncdictsqlite import AsyncDictSQLite
+from harness.workloads import stalls
 
 AT_ONCE = 50_000
-_HANDLE: Any = asyncio.events.Handle
 
 
-class Watch:
-    """Looks at each callback: how often its thread gave the processor up in it, and how long it took."""
+class Watch(stalls.Watch):
+    """Looks at how often the thread gave the processor up in a callback, too."""
 
-    def __init__(self) -> None:
-        self.switches = 0
-        self.times: List[int] = []
-        self._run = _HANDLE._run
+    switches = 0
 
-    def __enter__(self) -> Watch:
-        original, watch = self._run, self
-
-        def run(handle: Any) -> None:
-            before, start = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw, perf_counter_ns()
-            original(handle)
-            watch.times.append(perf_counter_ns() - start)
-            watch.switches += resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before
-
-        _HANDLE._run = run
-        return self
-
-    def __exit__(self, *ended: object) -> None:
-        _HANDLE._run = self._run
+    def look(self, handle: Any) -> None:
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        super().look(handle)
+        self.switches += resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before
 
 
 def run(folder: str, rows: int = 1_000_000, tasks: int = 64, seconds: float = 1.0, repeats: int = 3) -> Dict[str, Any]:

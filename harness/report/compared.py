@@ -12,6 +12,7 @@ from scipy import stats
 from harness.measure.records import Record
 from harness.report.recorded import Recorded
 from harness.report.table import Table, digits, time
+from harness.workloads import Params
 
 RESAMPLES = 9999
 LEVEL = 0.05
@@ -70,8 +71,13 @@ def _same(name: str, a: Any, b: Any) -> None:
 
 
 def _cases(run: Recorded) -> Dict[str, Record]:
-    found = run.kind("measurement")
-    return {json.dumps([record[name] for name in _CASE], sort_keys=True): record for record in found}
+    """Return the measurements by what must be the same; a parameter that was not there yet had its default."""
+    found = {}
+    for record in run.kind("measurement"):
+        case = {name: record[name] for name in _CASE}
+        case["params"] = {**vars(Params()), **record["params"]}
+        found[json.dumps(case, sort_keys=True)] = record
+    return found
 
 
 def _chance(a: Record, b: Record) -> float:

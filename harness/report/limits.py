@@ -97,17 +97,12 @@ def missing_profiles(run: Recorded, root: Path) -> List[str]:
     return [name for name in lost if not (root / name).exists()]
 
 
-def whole(run: Recorded) -> bool:
-    """Whether the run measured all rows, not some by ``--row``."""
-    return run.complete and run.begin["driver"] == "limits" and "--row" not in run.begin["command"]
-
-
 def pick(runs: Path, *, latest: bool) -> Optional[Path]:
     """Return the newest record of the oldest Python there is one for, or of the latest, if that is another."""
     newest: Dict[Tuple[int, ...], Path] = {}
     for path in sorted(runs.glob("*.jsonl")):
         run = Recorded.load(path)
-        if whole(run):
+        if run.whole and run.begin["driver"] == "limits":
             newest[tuple(map(int, run.begin["host"]["python"].split(".")[:2]))] = path
     if not newest or (latest and len(newest) < 2):
         return None

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
-from harness.report import limits, tables
+from harness.report import limits, tables, waiting
 from harness.report.recorded import Recorded
 from harness.report.table import Table
 
@@ -27,6 +27,14 @@ BLOCKS: Dict[str, Callable[[Recorded], Optional[Table]]] = {
     "mixed": tables.mixed,
     "iteration": tables.iteration,
     "opening": tables.opening,
+    "latency-reads": lambda run: waiting.latency(run, "reads"),
+    "latency-writes": lambda run: waiting.latency(run, "writes"),
+    "busy": waiting.busy,
+    "stalls": waiting.stalls,
+    "threads": lambda run: waiting.sharing(run, "threads"),
+    "processes": lambda run: waiting.sharing(run, "processes"),
+    "beside": waiting.beside,
+    "memory": waiting.memory,
     "stage": tables.stage,
     "limits": limits.headlines,
     "limits-rows": limits.limits,

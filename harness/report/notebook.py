@@ -1,11 +1,18 @@
-"""The notebook: its text is the source, its outputs are made by running it over ``results/``."""
+"""The notebooks: their text is the source, their outputs are made by running it over ``results/``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, List
+
+from harness.measure.remote import ROOT
 
 TIMEOUT_S = 120
+
+
+def texts() -> List[Path]:
+    """Return the percent scripts of the notebooks."""
+    return sorted((ROOT / "notebooks").glob("*.py"))
 
 
 def executed(text: Path) -> Any:

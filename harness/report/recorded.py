@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Iterable, List, Optional
 
 from harness.measure.records import Record, is_complete, read
 
 CLASSES = ("synced before acknowledgement", "survives a kill", "volatile")
+_PART = re.compile(r" (?:--contender|--workload|--row|-k) ")
 
 
 class Recorded:
@@ -28,6 +30,11 @@ class Recorded:
     @property
     def complete(self) -> bool:
         return is_complete(self.records)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the run came to its end, and was not told to measure a part only: what others are shown."""
+        return self.complete and not _PART.search(self.begin["command"])
 
     def kind(self, kind: str) -> List[Record]:
         """Return the records of one kind."""
@@ -53,9 +60,9 @@ class Recorded:
 
 
 def newest(folder: Path, driver: str) -> Optional[Path]:
-    """Return the newest complete record of a driver."""
+    """Return the newest whole record of a driver."""
     for path in sorted(folder.glob("*.jsonl"), reverse=True):
         recorded = Recorded.load(path)
-        if recorded.complete and recorded.begin["driver"] == driver:
+        if recorded.whole and recorded.begin["driver"] == driver:
             return path
     return None

@@ -6,6 +6,7 @@ import math
 from typing import Any, Dict, List, Optional, Sequence
 
 from harness.measure.records import Record
+from harness.report import waiting
 from harness.report.recorded import CLASSES, Recorded
 from harness.report.table import NOTHING, Rows, Table, count, digits, pivot, spread, time
 
@@ -26,9 +27,8 @@ def sweep_tables(run: Recorded) -> List[Table]:
         mixed(run),
         iteration(run),
         opening(run),
-        promises(run),
     ]
-    return [table for table in found if table is not None]
+    return [table for table in (*found, *waiting.tables(run), promises(run)) if table is not None]
 
 
 def overview(run: Recorded) -> Optional[Table]:
@@ -144,6 +144,7 @@ def cold(run: Recorded) -> Optional[Table]:
     columns: Dict[str, Sequence[Record]] = {
         "one at a time": run.measurements("cold-reads"),
         "100 gathered": run.measurements("cold-gathers"),
+        **_by(run.measurements("cold-batches"), "batch", "batches of {}, 64 B values"),
     }
     return pivot("One cold read: the file is larger than the store's cache, and in the system's", columns)
 
@@ -155,6 +156,7 @@ def mixed(run: Recorded) -> Optional[Table]:
         "B, few updates": run.measurements("ycsb-b"),
         "C, reads only": run.measurements("ycsb-c"),
         "D, newest read": run.measurements("ycsb-d"),
+        "E, short scans": run.measurements("ycsb-e"),
         "F, read and written": run.measurements("ycsb-f"),
     }
     return pivot("One operation of YCSB, scrambled zipfian keys, 1 KiB values, 16 tasks", columns)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, List, Tuple
 
 from harness.measure.case import Case
-from harness.suites.sweep import OURS
+from harness.suites.pairs import OURS
 from harness.workloads import Params
 
 CONFIGURATION = "writethrough-full"

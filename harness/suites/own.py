@@ -8,7 +8,7 @@ from typing import Iterable
 from harness.contenders import CONTENDERS
 from harness.measure.case import Case
 from harness.measure.rounds import Effort
-from harness.suites.sweep import Group
+from harness.suites.pairs import Group
 from harness.workloads import Params
 
 QUICK = Effort(rounds=7, block_s=0.04, case_s=0.8, fill_s=3)

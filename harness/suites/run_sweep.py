@@ -13,7 +13,7 @@ from harness.measure.records import Record
 from harness.measure.remote import WorkerError
 from harness.measure.rounds import Effort, Measured, measure
 from harness.measure.session import Session
-from harness.suites.sweep import Group
+from harness.suites.pairs import Group
 
 
 class Watcher(Protocol):
@@ -38,12 +38,12 @@ def run_sweep(
         for configuration in CONTENDERS[name].configurations
         if (name, configuration) not in verified
     ]
-    watcher.expect(len(pairs) + sum(len(group.cases) for group in groups) * (effort.rounds + 1))
+    watcher.expect(len(pairs) + sum(len(group.cases) * ((group.effort or effort).rounds + 1) for group in groups))
     for name, configuration in pairs:
         _verify(session, name, configuration)
         watcher.step(f"promise of {name} {configuration}")
     for number, group in enumerate(groups):
-        _measure(session, group, session.scratch / f"group{number}", effort, watcher)
+        _measure(session, group, session.scratch / f"group{number}", group.effort or effort, watcher)
 
 
 def _measure(session: Session, group: Group, folder: Path, effort: Effort, watcher: Watcher) -> None:

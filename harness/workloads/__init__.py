@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from typing import Dict
 
-from harness.workloads import batch, cached, cold, corpus, micro, own, records, replay, whole, writers, ycsb
+from harness.workloads import (
+    batch,
+    cached,
+    cold,
+    corpus,
+    micro,
+    open_loop,
+    own,
+    records,
+    replay,
+    scans,
+    sharing,
+    stalls,
+    whole,
+    writers,
+    ycsb,
+)
 from harness.workloads.workload import Params, Workload
 
 WORKLOADS: Dict[str, Workload] = {
@@ -32,9 +48,16 @@ WORKLOADS: Dict[str, Workload] = {
         ycsb.YCSB_B,
         ycsb.YCSB_C,
         ycsb.YCSB_D,
+        scans.YCSB_E,
         ycsb.YCSB_F,
         whole.ITERATION,
         whole.OPENING,
+        whole.MEMORY,
+        open_loop.OPEN_LOOP,
+        stalls.STALLS,
+        sharing.THREADS,
+        sharing.PROCESSES,
+        sharing.BESIDE,
         own.OWN,
         replay.REPLAY,
     )

@@ -1,14 +1,17 @@
-"""What a workload is: a seeded state made before the clock starts, and a body with the loop inside and no clock."""
+"""What a workload is: a seeded state made before the clock starts, and a body with the loop inside and no clock.
+
+Where single operations are asked about, the body looks at the time of each, and `Workload.seen` hands that out.
+"""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Callable, Coroutine, List, Optional, Tuple
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Tuple
 
 Items = List[Tuple[str, bytes]]
-AsyncBody = Callable[[Any, Any, int], Coroutine[Any, Any, None]]
-SyncBody = Callable[[Any, Any, int], None]
+Body = Callable[[Any, Any, int], Optional[Coroutine[Any, Any, None]]]
+Seen = Dict[str, List[int]]
 
 
 class Start(enum.Enum):
@@ -17,6 +20,10 @@ class Start(enum.Enum):
     FILLED = "as filling it left it"
     REOPENED = "opened anew, its own cache small"
     CLOSED = "closed: the body opens it"
+    THREADS = "by what many threads may call"
+    PROCESSES = "opened by a process for each task"
+    BESIDE = "as filling it left it, while another process commits"
+    APART = "in a process that nobody else uses"
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Params:
     read_ratio: float = 0.5
     value_kind: str = "bytes"
     trace: str = ""  # a file; its last part is recorded
+    rate: int = 0  # requests, or a neighbour's commits, a second; 0: requests at once, no commits
+    slice_ms: float = 0.0  # another task keeps the loop busy in slices of so long
 
 
 def _nothing(state: Any, n: int) -> None:
@@ -39,6 +48,11 @@ def _nothing(state: Any, n: int) -> None:
 
 def _one(params: Params) -> int:
     return 1
+
+
+def _unseen(state: Any) -> Seen:
+    """Most bodies look at no single operation."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -52,11 +66,15 @@ class Workload:
         entries: what the store holds before the clock starts.
         state: what the body reads, drawn from the seed; ``refill`` adds what the next ``n`` operations use up.
         step: ``n`` is a multiple of it.
-        body: ``async def body(store, state, n)`` over ``aget aset abatch_get abatch_set``.
-        sync_body: its twin over ``get set batch_get batch_set``, in-thread; tasks take turns there.
+        body: ``async def body(store, state, n)`` over ``aget aset abatch_get abatch_set aitems``.
+        sync_body: its twin over ``get set batch_get batch_set items``, in-thread; tasks take turns there.
         control_body: its twin over the coroutines of a bare dict, where that makes sense.
         writes: what it does must outlive a crash as the store promises.
         start: how the body finds the store.
+        seen: takes what the body saw in the block out of the state: nanoseconds by name.
+        timed: names of it that add up to the time of a block, where that is not the time it took.
+        block_n: how many operations a block of so many seconds has, where that is not to be found out.
+        unit: "ns", or "B" where not the time is asked but what the process grows by.
     """
 
     name: str
@@ -65,10 +83,14 @@ class Workload:
     per: str
     entries: Callable[[Params], Items]
     state: Callable[[Params], Any]
-    body: AsyncBody
-    sync_body: SyncBody
-    control_body: Optional[AsyncBody] = None
+    body: Body
+    sync_body: Body
+    control_body: Optional[Body] = None
     refill: Callable[[Any, int], None] = _nothing
     step: Callable[[Params], int] = _one
     writes: bool = False
     start: Start = Start.FILLED
+    seen: Callable[[Any], Seen] = _unseen
+    timed: Tuple[str, ...] = ()
+    block_n: Optional[Callable[[Params, float], int]] = None
+    unit: str = "ns"

@@ -31,11 +31,11 @@ def _weights(ranks: int) -> List[float]:
     return list(accumulate((rank + 1) ** -SKEW for rank in range(ranks)))
 
 
-def _operations(params: Params, updates: float) -> List[Operation]:
-    """Draw the operations; an update never writes what the one before it wrote to that key."""
-    keys, chance = zipfian(params, "ycsb", OPERATIONS), streams.draw(params, "ycsb updates")
+def operations(params: Params, keys: List[str], updates: float, purpose: str) -> List[Operation]:
+    """Draw what is done with the keys; an update never writes what the one before it wrote to that key."""
+    chance = streams.draw(params, f"{purpose} updates")
     changed = [chance.random() < updates for _ in keys]
-    values, written = streams.values(params, "ycsb"), dict.fromkeys(keys, 0)
+    values, written = streams.values(params, purpose), dict.fromkeys(keys, 0)
     return [(key, _next(values, written, key) if change else None) for key, change in [*zip(keys, changed)] * 2]
 
 
@@ -46,8 +46,8 @@ def _next(values: List[Any], written: Dict[str, int], key: str) -> Any:
 
 def hands(params: Params, updates: float) -> List[Hand]:
     """Deal the operations to the tasks, in turn."""
-    operations = _operations(params, updates)
-    return [cycle(operations[task :: params.tasks]) for task in range(params.tasks)]
+    drawn = operations(params, zipfian(params, "ycsb", OPERATIONS), updates, "ycsb")
+    return [cycle(drawn[task :: params.tasks]) for task in range(params.tasks)]
 
 
 def _half(params: Params) -> List[Hand]:

@@ -6,7 +6,7 @@
 //! - `python/heap_type/mod.rs`: the raw side of our types' slots and methods;
 //! - `python/value.rs`: the pickler;
 //! - `engine/vfs.rs`: SQLite's file methods and system calls, wrapped;
-//! - `engine/os.rs`: locks of files, wake-ups;
+//! - `engine/os.rs`: locks of files, wake-ups, a list that is never locked;
 //! - `engine/statement.rs`: prepared statements;
 //! - `engine/wal_index.rs`: the header in shared memory.
 pub mod engine;

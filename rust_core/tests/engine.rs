@@ -202,7 +202,7 @@ fn pages_go_both_ways_and_keep_their_bounds() {
         values: true,
     };
     let Ok(Answer::Rows(rows)) = store.wait(store.send_with(|engine, job| engine.scan(job, scan))) else { panic!() };
-    assert_eq!(rows.len(), 2, "about 15 bytes");
+    assert_eq!(rows.len() / 2, 2, "about 15 bytes");
     let Ok(Answer::Count(count)) = store.wait(store.send_with(|engine, job| engine.count(job, "main".into()))) else {
         panic!()
     };
@@ -225,8 +225,8 @@ fn adsq_meta_is_scanned_as_a_table() {
         values: true,
     };
     let Ok(Answer::Rows(rows)) = store.wait(store.send_with(|engine, job| engine.scan(job, scan))) else { panic!() };
-    let names: Vec<_> = rows.iter().map(|row| (row.key.as_slice(), row.value.as_deref().unwrap())).collect();
-    assert_eq!(names, [(&b"main"[..], &b"bytes"[..]), (b"other", b"bytes")]);
+    let names: Vec<_> = rows.iter().map(Option::unwrap).collect();
+    assert_eq!(names, [b"main".as_slice(), b"bytes", b"other", b"bytes"]);
     store.close().unwrap();
 }
 
@@ -395,7 +395,8 @@ fn a_read_of_many_keys_sees_one_state_of_the_file_while_others_commit() {
     for round in ["1", "2", "3", "4", "5"] {
         let (written, read) = (write(round), store.send_read(&all));
         let Ok(Answer::Values { values, .. }) = store.wait(read) else { panic!("no values") };
-        let values: Vec<String> = values.into_iter().map(|value| String::from_utf8(value.unwrap()).unwrap()).collect();
+        let values: Vec<String> =
+            values.iter().map(|value| String::from_utf8(value.unwrap().to_vec()).unwrap()).collect();
         let seen = values[0].split_once(':').unwrap().1.to_owned();
         assert!(values.iter().zip(&keys).all(|(value, key)| *value == format!("{key}:{seen}")));
         store.wait(written).unwrap();

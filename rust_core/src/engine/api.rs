@@ -1,5 +1,6 @@
 //! What goes in and what comes home.
 use super::failure::Failure;
+use super::packed::Packed;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub trait Job: Send + 'static {
 pub trait Sink<J>: Send + Sync + 'static {
     /// Take all that is in `done`. Commits arrive in commit order, reads in any.
     fn deliver(&self, done: &mut Vec<(J, Outcome)>);
+    /// Wake those who wait for what was delivered.
+    fn wake(&self);
     /// Learn of something that no job waits for.
     fn notice(&self, notice: Notice);
 }
@@ -80,12 +83,6 @@ pub struct Was {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    pub key: Vec<u8>,
-    pub value: Option<Vec<u8>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableInfo {
     pub name: String,
     pub storage_mode: String,
@@ -108,10 +105,10 @@ pub enum Answer {
     Opened(Vec<TableInfo>),
     /// `epoch` was taken before the SELECT.
     Values {
-        values: Vec<Option<Vec<u8>>>,
+        values: Packed,
         epoch: u64,
     },
-    /// `epoch` holds for the keys written.
+    /// `epoch` holds for the keys written. `was` is empty where it would say nothing.
     Committed {
         was: Vec<Was>,
         epoch: u64,
@@ -121,7 +118,8 @@ pub enum Answer {
         flush: u64,
         epoch: u64,
     },
-    Rows(Vec<Row>),
+    /// Of each row its key, and its value, which is absent where nobody asked for it.
+    Rows(Packed),
     Count(u64),
     Done,
 }

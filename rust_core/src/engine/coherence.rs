@@ -3,19 +3,17 @@
 //! While our writer holds SQLite's write lock, nobody else can change the wal-index header: every change seen then is our own.
 //! The last thing the writer does before it gives the lock up (`vfs`) is to note the words it leaves behind. Any
 //! other word, ever, is foreign and moves the epoch. So a foreign commit that comes right after ours is seen as foreign.
-use super::wal_index::Header;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-#[derive(Default)]
-struct Writing(bool);
+//! Nobody waits for anybody: what two threads do to the words at once at worst moves the epoch once too often.
+use super::wal_index::{Header, Words};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
 
 pub struct Coherence {
     header: AtomicPtr<AtomicU64>,
     /// The words that the present epoch has taken into account.
     expected: [AtomicU64; 6],
     epoch: AtomicU64,
-    writing: Mutex<Writing>,
+    /// Odd while our writer has the write lock.
+    turns: AtomicU64,
 }
 
 impl Coherence {
@@ -24,31 +22,33 @@ impl Coherence {
             header: AtomicPtr::new(Header::nothing().address()),
             expected: [const { AtomicU64::new(0) }; 6],
             epoch: AtomicU64::new(0),
-            writing: Mutex::default(),
+            turns: AtomicU64::new(0),
         }
     }
 
     /// Look at this header from now on, as it is. None: nothing can be known, each look moves the epoch.
     pub fn attach(&self, header: Option<Header>) {
-        let _guard = self.lock();
         match header {
             Some(header) => {
                 self.header.store(header.address(), Ordering::Release);
-                self.expect(header);
+                self.expect(&header.words());
             }
-            None => self.expected.iter().for_each(|word| word.store(u64::MAX, Ordering::Release)),
+            None => self.expect(&[u64::MAX; _]),
         }
     }
 
     /// Look at shared memory no more: its mapping may go.
     pub fn detach(&self) {
-        let _guard = self.lock();
         self.header.store(Header::nothing().address(), Ordering::Release);
     }
 
     #[inline]
     pub fn unchanged(&self) -> bool {
-        let header = self.header();
+        self.expects(self.header())
+    }
+
+    #[inline]
+    fn expects(&self, header: Header) -> bool {
         let difference = (1..6).fold(0, |found, index| {
             found | (header.word(index) ^ self.expected[index].load(Ordering::Acquire)) // no branch for each word
         });
@@ -68,51 +68,59 @@ impl Coherence {
 
     #[cold]
     fn classify(&self) -> u64 {
-        let writing = self.lock();
-        if !writing.0 {
-            self.take_in_foreign();
+        loop {
+            let turns = self.turns.load(Ordering::Acquire);
+            if turns.is_multiple_of(2) {
+                let header = self.header();
+                let words = header.words();
+                let known = self.expects(header);
+                fence(Ordering::Acquire);
+                if self.turns.load(Ordering::Relaxed) != turns {
+                    continue; // it may have been our own change
+                }
+                if !known {
+                    self.take_in(header, &words);
+                }
+            }
+            return self.epoch.load(Ordering::Acquire);
         }
-        self.epoch.load(Ordering::Acquire)
     }
 
     /// Our writer has taken the write lock: returns the epoch in which it decides and commits.
     pub fn begin_write(&self) -> u64 {
-        let mut writing = self.lock();
-        self.take_in_foreign();
-        writing.0 = true;
+        let header = self.header();
+        if !self.expects(header) {
+            self.take_in(header, &header.words());
+        }
+        self.turns.fetch_add(1, Ordering::AcqRel);
         self.epoch.load(Ordering::Acquire)
     }
 
     /// Our writer is about to give the write lock up.
     pub fn end_write(&self) {
-        let mut writing = self.lock();
-        if std::mem::take(&mut writing.0) {
-            self.expect(self.header());
+        if !self.turns.load(Ordering::Relaxed).is_multiple_of(2) {
+            self.expect(&self.header().words());
+            self.turns.fetch_add(1, Ordering::AcqRel);
         }
     }
 
-    fn take_in_foreign(&self) {
-        let header = self.header();
-        if (1..6).any(|index| header.word(index) != self.expected[index].load(Ordering::Relaxed)) {
-            self.epoch.fetch_add(1, Ordering::AcqRel); // before the words: who sees them sees the epoch
-            if !header.is_nothing() {
-                self.expect(header);
-            }
+    /// The words are from before the epoch moves: a commit after them is a change still to be seen. Whoever else takes
+    /// in something meanwhile leaves words that no header has, and so the epoch moves once more.
+    fn take_in(&self, header: Header, words: &Words) {
+        self.epoch.fetch_add(1, Ordering::AcqRel); // before the words: who sees them sees the epoch
+        if !header.is_nothing() {
+            self.expect(words);
         }
     }
 
-    fn expect(&self, header: Header) {
-        for (expected, word) in self.expected.iter().zip(header.words()) {
-            expected.store(word, Ordering::Release);
+    fn expect(&self, words: &Words) {
+        for (expected, word) in self.expected.iter().zip(words) {
+            expected.store(*word, Ordering::Release);
         }
     }
 
     fn header(&self) -> Header {
         Header::from_address(self.header.load(Ordering::Acquire))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Writing> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -31,6 +31,7 @@ impl<J: Job> Writer<J> {
         let done = self.transactions.run(Instant::now(), |session| {
             session.connection().execute_batch("PRAGMA user_version = 1").map_err(Trouble::OfAll)
         });
+        self.shared.unpublished.end();
         set(self, Synchronous::Normal)?;
         match done {
             Ok(_) => {

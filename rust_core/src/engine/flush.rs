@@ -13,6 +13,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 impl<J: Job> Writer<J> {
     /// Commit the lazy queue. On failure it is put back, or, when its outcome is unknown, sent home.
     pub(super) fn flush(&mut self, jobs: &mut Vec<J>) -> Result<(), Failure> {
+        let result = self.flush_all(jobs);
+        self.shared.unpublished.end();
+        result
+    }
+
+    fn flush_all(&mut self, jobs: &mut Vec<J>) -> Result<(), Failure> {
         let path = self.shared.settings.path.clone();
         let calls: Vec<&J> = jobs.iter().collect();
         let result = self.transactions.run(Instant::now(), |session| group::apply_blindly(session, &path, &calls));
@@ -54,7 +60,7 @@ impl<J: Job> Writer<J> {
 
     pub(super) fn send_home(&self, jobs: &mut Vec<J>, outcome: impl Fn() -> Outcome) {
         if !jobs.is_empty() {
-            self.shared.sink.deliver(&mut jobs.drain(..).map(|job| (job, outcome())).collect());
+            self.shared.publish(&mut jobs.drain(..).map(|job| (job, outcome())).collect());
         }
     }
 

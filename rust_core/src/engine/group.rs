@@ -28,9 +28,19 @@ struct Step<'a> {
 /// Apply the changes of all calls; returns for each call what its changes met.
 pub fn apply<J: Job>(session: &mut Session, path: &Path, calls: &[&J]) -> Result<Vec<Vec<Was>>, Trouble> {
     let steps = steps_of(calls);
-    let mut was: Vec<Vec<Was>> = calls.iter().map(|call| vec![Was::default(); call.len()]).collect();
-    run(session, path, &steps, &ordered(&steps, is_hidden_put), |step, met| was[step.call][step.index] = met)?;
+    let mut was: Vec<Vec<Was>> =
+        calls.iter().map(|call| vec![Was::default(); if tells(*call) { call.len() } else { 0 }]).collect();
+    run(session, path, &steps, &ordered(&steps, is_hidden_put), |step, met| {
+        if let Some(was) = was[step.call].get_mut(step.index) {
+            *was = met;
+        }
+    })?;
     Ok(was)
+}
+
+/// Whether what the changes of a call meet may be more than `Was::default`.
+fn tells<J: Job>(call: &J) -> bool {
+    call.wants_old() || (0..call.len()).any(|index| !matches!(call.change(index).kind, Kind::Put | Kind::Clear))
 }
 
 /// Apply the changes of the lazy queue: nobody asks what they met, so only the last one of each key counts.

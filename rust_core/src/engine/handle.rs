@@ -1,8 +1,9 @@
 //! The engine as its callers see it.
-use super::api::{Job, Outcome, Queued, Scan, Settings, Sink, Stats};
+use super::api::{Job, Outcome, Queued, Scan, Settings, Sink, Stats, Was};
 use super::inbox::{Call, Request};
 use super::inline_reader::{self, Now};
 use super::life;
+use super::packed::Packed;
 use super::shared::{Shared, State};
 use super::switches::Switches;
 use std::path::PathBuf;
@@ -167,11 +168,21 @@ impl<J: Job> Engine<J> {
         if self.refuses() { (0, true) } else { inline_reader::read_many(&self.shared, table, keys, hold, found) }
     }
 
-    /// End the read transaction that inline reads share.
-    pub fn end_reads(&self) {
-        if !self.shared.abandoned.load(Ordering::Acquire) {
-            inline_reader::end(&self.shared);
+    /// Give back what a read found, when it was taken in.
+    pub fn give_back(&self, packed: Packed) {
+        self.shared.spare.push(packed);
+    }
+
+    /// Give back what a commit met, when it was taken in.
+    pub fn give_back_was(&self, was: Vec<Was>) {
+        if !was.is_empty() {
+            self.shared.spare_was.push(was);
         }
+    }
+
+    /// End the read transaction that inline reads share; false: a thread is in the way, try again soon.
+    pub fn end_reads(&self) -> bool {
+        self.shared.abandoned.load(Ordering::Acquire) || inline_reader::end_now(&self.shared)
     }
 
     pub fn stats(&self) -> Stats {

@@ -1,8 +1,12 @@
 //! What waits for the two threads: requests in the order of the calls, and beside them the lazy queue.
 use super::api::{Lazy, Queued, Scan};
+use super::lanes::Lanes;
+use super::sync::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use super::sync::sync::{Mutex, MutexGuard};
+use super::sync::thread::{self, Thread};
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 pub enum Call {
@@ -60,58 +64,79 @@ pub enum Took {
     End,
 }
 
-struct Inner<J> {
-    requests: VecDeque<Request<J>>,
-    lazy: Vec<J>,
-    /// Of the queue and of what is being flushed.
-    unsaved: usize,
-    unsaved_bytes: usize,
-    /// When the lazy queue is due at the latest.
-    due: Option<Instant>,
-    /// Not before this, after a failed flush, unless somebody asks.
-    backing_off: bool,
-    commit_after: Option<usize>,
+/// What callers leave, with its place in the order of all.
+struct Lane<J> {
+    requests: Vec<(u64, Request<J>)>,
+    lazy: Vec<(u64, J)>,
     /// Nothing is taken any more: what comes is given back.
     shut: bool,
-    asleep: bool,
 }
 
+impl<J> Default for Lane<J> {
+    fn default() -> Self {
+        Self { requests: Vec::new(), lazy: Vec::new(), shut: false }
+    }
+}
+
+/// What was taken out of the lanes and not yet handed out.
+struct Taken<J> {
+    requests: VecDeque<Request<J>>,
+    lazy: Vec<J>,
+}
+
+/// One caller at a time (for the boundary: who holds the GIL) hands over and never waits; one thread takes.
 pub struct Inbox<J> {
-    inner: Mutex<Inner<J>>,
-    arrived: Condvar,
+    lanes: Lanes<Lane<J>>,
+    /// Locked by the taker alone.
+    taken: Mutex<Taken<J>>,
     lazy: Option<Lazy>,
     /// Most requests that are taken at once.
     most: usize,
+    began: Instant,
+    /// Of the queue and of what is being flushed.
+    unsaved: AtomicUsize,
+    unsaved_bytes: AtomicUsize,
+    /// When the lazy queue is due at the latest, in microseconds since `began`. 0: nothing is queued.
+    due: AtomicU64,
+    /// Not before this, after a failed flush, unless somebody asks.
+    backing_off: AtomicBool,
+    /// 0: as many as there are.
+    commit_after: AtomicUsize,
+    shut: AtomicBool,
+    taker: OnceLock<Thread>,
+    /// The taker sleeps, or is about to: who leaves something wakes it.
+    asleep: AtomicBool,
 }
 
 impl<J> Inbox<J> {
     pub fn new(most: usize, lazy: Option<Lazy>) -> Self {
-        let inner = Inner {
-            requests: VecDeque::new(),
-            lazy: Vec::new(),
-            unsaved: 0,
-            unsaved_bytes: 0,
-            due: None,
-            backing_off: false,
-            commit_after: None,
-            shut: false,
-            asleep: false,
-        };
-        Self { inner: Mutex::new(inner), arrived: Condvar::new(), lazy, most }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner<J>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner) // whole after any panic: nothing in here runs foreign code
+        Self {
+            lanes: Lanes::default(),
+            taken: Mutex::new(Taken { requests: VecDeque::new(), lazy: Vec::new() }),
+            lazy,
+            most,
+            began: Instant::now(),
+            unsaved: AtomicUsize::new(0),
+            unsaved_bytes: AtomicUsize::new(0),
+            due: AtomicU64::new(0),
+            backing_off: AtomicBool::new(false),
+            commit_after: AtomicUsize::new(0),
+            shut: AtomicBool::new(false),
+            taker: OnceLock::new(),
+            asleep: AtomicBool::new(false),
+        }
     }
 
     /// Hand over; gives the request back where the inbox is shut.
     pub fn send(&self, request: Request<J>) -> Result<(), Request<J>> {
-        let mut inner = self.lock();
-        if inner.shut {
-            return Err(request);
-        }
-        inner.requests.push_back(request);
-        self.wake(inner);
+        self.lanes.leave(|lane, place| {
+            if lane.shut {
+                return Err(request);
+            }
+            lane.requests.push((place, request));
+            Ok(())
+        })?;
+        self.wake();
         Ok(())
     }
 
@@ -123,151 +148,203 @@ impl<J> Inbox<J> {
         bytes: usize,
         add: impl FnOnce(Option<&mut J>) -> Option<J>,
     ) -> Result<Queued, Option<J>> {
-        let mut inner = self.lock();
-        let Some(lazy) = self.lazy.filter(|_| !inner.shut) else { return Err(add(None)) };
-        if let Some(job) = add(inner.lazy.last_mut()) {
-            inner.lazy.push(job);
-        }
-        inner.unsaved += changes;
-        inner.unsaved_bytes += bytes;
-        let (unsaved, unsaved_bytes) = (inner.unsaved, inner.unsaved_bytes);
+        let Some(lazy) = self.lazy else { return Err(add(None)) };
+        let (unsaved, unsaved_bytes) = self.lanes.leave(|lane, place| {
+            if lane.shut {
+                return Err(add(None));
+            }
+            let newest = lane.lazy.last_mut().filter(|(last, _)| last + 1 == place);
+            let job = add(newest.map(|(last, job)| {
+                *last = place;
+                job
+            }));
+            lane.lazy.extend(job.map(|job| (place, job)));
+            Ok((
+                self.unsaved.fetch_add(changes, Ordering::Relaxed) + changes,
+                self.unsaved_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes,
+            ))
+        })?;
+        // After it was left: who takes it later than this resets `due` first.
+        let first = self.due.load(Ordering::Relaxed) == 0 && self.start_timer(lazy.flush_interval);
         let at_limit = unsaved >= lazy.max_unsaved || unsaved_bytes >= lazy.max_unsaved_bytes;
-        let first = inner.due.is_none();
-        if first {
-            inner.due = Some(Instant::now() + lazy.flush_interval);
-        }
-        if first || (at_limit && !inner.backing_off) {
-            self.wake(inner);
+        if first || (at_limit && !self.backing_off.load(Ordering::Relaxed)) {
+            self.wake();
         }
         let full =
             unsaved >= lazy.max_unsaved.saturating_mul(2) || unsaved_bytes >= lazy.max_unsaved_bytes.saturating_mul(2);
         Ok(Queued { unsaved, unsaved_bytes, full })
     }
 
-    fn wake(&self, mut inner: MutexGuard<'_, Inner<J>>) {
-        if std::mem::take(&mut inner.asleep) {
-            drop(inner);
-            self.arrived.notify_one();
+    #[cold]
+    fn start_timer(&self, interval: Duration) -> bool {
+        self.due.compare_exchange(0, self.micros(Instant::now() + interval), Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    fn micros(&self, instant: Instant) -> u64 {
+        instant.duration_since(self.began).as_micros().max(1) as u64
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let micros = self.due.load(Ordering::SeqCst);
+        (micros > 0).then(|| self.began + Duration::from_micros(micros))
+    }
+
+    /// Whoever left something before sees the taker asleep, or the taker, which says so before it looks, sees it.
+    fn wake(&self) {
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed)
+            && self.asleep.swap(false, Ordering::SeqCst)
+            && let Some(taker) = self.taker.get()
+        {
+            taker.unpark();
         }
     }
 
     /// Block until there is something to do and move it into `batch`; for `patience` at most.
     pub fn take(&self, batch: &mut Batch<J>, patience: Option<Duration>) -> Took {
         let until = patience.map(|patience| Instant::now() + patience);
-        let mut inner = self.lock();
+        self.taker.get_or_init(thread::current);
         loop {
-            let count = self.ready(&inner);
-            let lazy_due = self.is_lazy_due(&inner);
-            if count > 0 || lazy_due {
-                batch.requests.extend(inner.requests.drain(..count));
-                if self.lazy.is_some() {
-                    std::mem::swap(&mut batch.lazy, &mut inner.lazy);
-                    inner.due = None;
-                    inner.backing_off = false;
+            if let Some(took) = self.take_now(batch, until) {
+                return took;
+            }
+            self.asleep.store(true, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
+            let took = self.take_now(batch, until); // what was left before anybody could see it asleep
+            if took.is_none() {
+                match self.due().into_iter().chain(until).min() {
+                    None => thread::park(),
+                    Some(due) => thread::park_timeout(due.saturating_duration_since(Instant::now())),
                 }
-                return Took::Work;
             }
-            if inner.shut && inner.requests.is_empty() {
-                return Took::End;
+            self.asleep.store(false, Ordering::SeqCst);
+            if let Some(took) = took {
+                return took;
             }
-            if until.is_some_and(|until| Instant::now() >= until) {
-                return Took::Nothing;
-            }
-            inner = self.sleep(inner, until);
         }
     }
 
+    fn take_now(&self, batch: &mut Batch<J>, until: Option<Instant>) -> Option<Took> {
+        let mut taken = self.taken();
+        let is_lazy_due = self.is_lazy_due();
+        let is_shut = self.shut.load(Ordering::SeqCst); // then all that will ever come is in the lanes
+        self.collect(&mut taken);
+        let count = self.ready(&taken.requests);
+        if count > 0 || is_lazy_due {
+            batch.requests.extend(taken.requests.drain(..count));
+            if self.lazy.is_some() {
+                self.take_lazy(&mut taken, &mut batch.lazy);
+            }
+            return Some(Took::Work);
+        }
+        if is_shut && taken.requests.is_empty() {
+            return Some(Took::End);
+        }
+        until.is_some_and(|until| Instant::now() >= until).then_some(Took::Nothing)
+    }
+
+    /// All of the lazy queue. What is queued meanwhile starts the timer again.
+    fn take_lazy(&self, taken: &mut Taken<J>, lazy: &mut Vec<J>) {
+        self.due.store(0, Ordering::SeqCst);
+        self.backing_off.store(false, Ordering::Relaxed);
+        self.collect(taken);
+        lazy.append(&mut taken.lazy);
+    }
+
+    fn collect(&self, taken: &mut Taken<J>) {
+        let (mut requests, mut lazy) = (Vec::new(), Vec::new());
+        self.lanes.each(|mut lane| {
+            requests.append(&mut lane.requests);
+            lazy.append(&mut lane.lazy);
+        });
+        requests.sort_by_key(|&(place, _)| place); // is sorted, but where a caller found the first lane locked
+        lazy.sort_by_key(|&(place, _)| place);
+        taken.requests.extend(requests.into_iter().map(|(_, request)| request));
+        taken.lazy.extend(lazy.into_iter().map(|(_, job)| job));
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken<J>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner) // whole after any panic: nothing in here runs foreign code
+    }
+
     /// How many requests may be taken now: commits that share one transaction, or one other request.
-    fn ready(&self, inner: &Inner<J>) -> usize {
-        let Some(first) = inner.requests.front() else { return 0 };
+    fn ready(&self, requests: &VecDeque<Request<J>>) -> usize {
+        let Some(first) = requests.front() else { return 0 };
         if first.call.is_reading() {
-            return inner.requests.iter().take(self.most).take_while(|request| request.call.is_reading()).count();
+            return requests.iter().take(self.most).take_while(|request| request.call.is_reading()).count();
         }
         if !first.call.is_commit() {
             return 1;
         }
-        let most = inner.commit_after.unwrap_or(self.most);
-        let commits = inner.requests.iter().take(most).take_while(|request| request.call.is_commit()).count();
-        let barrier = commits < inner.requests.len();
-        if inner.commit_after.is_some() && commits < most && !barrier && !inner.shut { 0 } else { commits }
+        let commit_after = self.commit_after.load(Ordering::Relaxed);
+        let most = if commit_after > 0 { commit_after } else { self.most };
+        let commits = requests.iter().take(most).take_while(|request| request.call.is_commit()).count();
+        let barrier = commits < requests.len() || self.shut.load(Ordering::SeqCst);
+        if commit_after > 0 && commits < most && !barrier { 0 } else { commits }
     }
 
-    fn is_lazy_due(&self, inner: &Inner<J>) -> bool {
-        let (Some(lazy), Some(due)) = (self.lazy, inner.due) else { return false };
-        let at_limit = inner.unsaved >= lazy.max_unsaved || inner.unsaved_bytes >= lazy.max_unsaved_bytes;
-        (at_limit && !inner.backing_off) || Instant::now() >= due
-    }
-
-    fn sleep<'a>(&'a self, mut inner: MutexGuard<'a, Inner<J>>, until: Option<Instant>) -> MutexGuard<'a, Inner<J>> {
-        inner.asleep = true;
-        let mut inner = match inner.due.into_iter().chain(until).min() {
-            None => self.arrived.wait(inner).unwrap_or_else(PoisonError::into_inner),
-            Some(due) => {
-                let left = due.saturating_duration_since(Instant::now());
-                self.arrived.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
-        inner.asleep = false;
-        inner
+    fn is_lazy_due(&self) -> bool {
+        let (Some(lazy), Some(due)) = (self.lazy, self.due()) else { return false };
+        let (unsaved, unsaved_bytes) = self.unsaved();
+        let at_limit = unsaved >= lazy.max_unsaved || unsaved_bytes >= lazy.max_unsaved_bytes;
+        (at_limit && !self.backing_off.load(Ordering::Relaxed)) || Instant::now() >= due
     }
 
     /// A flush is over: these are saved.
     pub fn saved(&self, changes: usize, bytes: usize) {
-        let mut inner = self.lock();
-        inner.unsaved = inner.unsaved.saturating_sub(changes);
-        inner.unsaved_bytes = inner.unsaved_bytes.saturating_sub(bytes);
+        self.unsaved.fetch_sub(changes, Ordering::Relaxed);
+        self.unsaved_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// A flush did not apply: put its jobs back in front and try again after `pause`.
     pub fn put_back(&self, jobs: &mut Vec<J>, pause: Duration) {
-        let mut inner = self.lock();
-        jobs.append(&mut inner.lazy);
-        std::mem::swap(jobs, &mut inner.lazy);
-        inner.due = Some(Instant::now() + pause);
-        inner.backing_off = true;
+        let mut taken = self.taken();
+        jobs.append(&mut taken.lazy);
+        std::mem::swap(jobs, &mut taken.lazy);
+        self.backing_off.store(true, Ordering::Relaxed);
+        self.due.store(self.micros(Instant::now() + pause), Ordering::SeqCst);
     }
 
     pub fn unsaved(&self) -> (usize, usize) {
-        let inner = self.lock();
-        (inner.unsaved, inner.unsaved_bytes)
+        (self.unsaved.load(Ordering::Relaxed), self.unsaved_bytes.load(Ordering::Relaxed))
     }
 
     pub fn set_commit_after(&self, calls: Option<usize>) {
-        let mut inner = self.lock();
-        inner.commit_after = calls.filter(|&calls| calls > 0);
-        self.wake(inner);
+        self.commit_after.store(calls.unwrap_or(0), Ordering::Relaxed);
+        self.wake();
     }
 
     /// Withdraw the commits that have waited since before `limit`.
     pub fn withdraw(&self, limit: Instant) -> Vec<Request<J>> {
-        let mut inner = self.lock();
-        let late =
-            inner.requests.iter().take_while(|request| request.call.is_commit() && request.since <= limit).count();
-        inner.requests.drain(..late).collect()
+        let mut taken = self.taken();
+        self.collect(&mut taken);
+        let is_late = |request: &&Request<J>| request.call.is_commit() && request.since <= limit;
+        let late = taken.requests.iter().take_while(is_late).count();
+        taken.requests.drain(..late).collect()
     }
 
     /// Take nothing in any more; what was handed over before is still served.
     pub fn shut(&self) {
-        let mut inner = self.lock();
-        inner.shut = true;
-        self.wake(inner);
+        self.lanes.each(|mut lane| lane.shut = true);
+        self.shut.store(true, Ordering::SeqCst);
+        self.wake();
     }
 
     /// A close failed: go on.
     pub fn unshut(&self) {
-        self.lock().shut = false;
+        self.shut.store(false, Ordering::SeqCst);
+        self.lanes.each(|mut lane| lane.shut = false);
     }
 
     /// Take everything that waits.
     pub fn drain(&self, batch: &mut Batch<J>) {
-        let mut inner = self.lock();
-        batch.requests.extend(inner.requests.drain(..));
-        batch.lazy.append(&mut inner.lazy);
-        inner.due = None;
+        let mut taken = self.taken();
+        self.take_lazy(&mut taken, &mut batch.lazy);
+        batch.requests.extend(taken.requests.drain(..));
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
 

@@ -2,6 +2,7 @@
 use super::failure::Failure;
 use super::shared::Shared;
 use super::statement::{Bind, Columns, Session, Verb};
+use super::unpublished::Unpublished;
 use super::vfs::{self, Wait};
 use super::wal_index::{Header, Words};
 use std::sync::PoisonError;
@@ -14,6 +15,8 @@ pub enum Now<T> {
     Missing,
     /// Ask the reader thread: a page is not in memory, the value is long, a lock is in the way, or something is wrong.
     WouldBlock,
+    /// Ask the reader thread, which waits until what was seen is published.
+    Unpublished,
     /// The engine takes nothing any more.
     Failed(Failure),
 }
@@ -47,14 +50,13 @@ impl InlineReader {
         }
     }
 
-    /// Have a read transaction open that sees every commit that has returned, of whichever process.
-    fn hold(&mut self) -> rusqlite::Result<()> {
-        let Some(header) = self.header else { return Ok(()) };
-        let words = header.words(); // before the snapshot is taken: a commit in between ends it at the next read
-        if self.held != Some(words) {
+    /// Have a read transaction open that sees every commit that has returned, of whichever process. `words`: of the
+    /// wal-index, before the snapshot is taken: a commit in between ends it at the next read.
+    fn hold(&mut self, words: Option<Words>) -> rusqlite::Result<()> {
+        if words.is_some() && self.held != words {
             self.end();
             self.session.control(Verb::Begin)?;
-            self.held = Some(words);
+            self.held = words;
         }
         Ok(())
     }
@@ -66,10 +68,23 @@ impl InlineReader {
         }
     }
 
-    fn get<T>(&mut self, table: &str, key: &[u8], found: impl FnOnce(&[u8]) -> T) -> rusqlite::Result<Now<T>> {
+    fn get<T>(
+        &mut self,
+        unpublished: &Unpublished,
+        table: &str,
+        key: &[u8],
+        found: impl FnOnce(&[u8]) -> T,
+    ) -> rusqlite::Result<Now<T>> {
+        let header = self.header;
         let select = self.session.statement(Verb::SelectShort, table)?;
-        let short = |row: &Columns<'_>| if row.is_null(0) { Now::WouldBlock } else { Now::Found(found(row.bytes(0))) };
-        Ok(select.first(&[Bind::Text(key)], short)?.unwrap_or(Now::Missing))
+        let see = |row: &Columns<'_>| match row.is_null(0) {
+            _ if unpublished.may_be_seen(header) => Now::Unpublished,
+            true => Now::WouldBlock,
+            false => Now::Found(found(row.bytes(0))),
+        };
+        let now = select.first(&[Bind::Text(key)], see)?;
+        let missing = || if unpublished.may_be_seen(header) { Now::Unpublished } else { Now::Missing };
+        Ok(now.unwrap_or_else(missing))
     }
 }
 
@@ -81,7 +96,15 @@ pub fn read<J: 'static, T>(
     hold: bool,
     found: impl FnOnce(&[u8]) -> T,
 ) -> Now<T> {
-    attempt(shared, hold, |reader| reader.get(table, key, found)).unwrap_or(Now::WouldBlock)
+    attempt(shared, hold, |reader, words| {
+        if hold {
+            reader.hold(words)?;
+        } else {
+            reader.end();
+        }
+        reader.get(&shared.unpublished, table, key, found)
+    })
+    .unwrap_or(Now::WouldBlock)
 }
 
 /// How long many keys may be read on the calling thread: as long as gathering so many single reads.
@@ -97,12 +120,17 @@ pub fn read_many<'a, J: 'static>(
     mut found: impl FnMut(usize, Option<&[u8]>) -> bool,
 ) -> (usize, bool) {
     let (mut count, began) = (0, Instant::now());
-    let whole = attempt(shared, true, |reader| {
+    let whole = attempt(shared, hold, |reader, words| {
+        reader.hold(words)?;
         let mut now = Now::Found(());
         for key in keys {
-            let go_on = match reader.get(table, key, |value| found(count, Some(value)))? {
+            let go_on = match reader.get(&shared.unpublished, table, key, |value| found(count, Some(value)))? {
                 Now::Found(go_on) => go_on,
                 Now::Missing => found(count, None),
+                Now::Unpublished => {
+                    now = Now::Unpublished;
+                    break;
+                }
                 Now::WouldBlock | Now::Failed(_) => {
                     now = Now::WouldBlock;
                     break;
@@ -118,16 +146,29 @@ pub fn read_many<'a, J: 'static>(
         }
         Ok(now)
     });
-    let blocked = !matches!(whole, Some(Now::Found(())));
-    shared.counters.cold_inline.add(count as u64 - u64::from(!blocked)); // `attempt` has counted one
-    (count, blocked)
+    let was_counted = matches!(whole, Some(Now::Found(()))); // one of them, by `attempt`
+    shared.counters.cold_inline.add(count as u64 - u64::from(was_counted));
+    (count, !matches!(whole, Some(Now::Found(()) | Now::Unpublished)))
 }
 
-/// End the read transaction that is held. Reads and ends of Python threads take turns; the writer ends it, too.
+/// End the read transaction that is held, at once; false: try again soon, a thread is in the way.
+pub fn end_now<J>(shared: &Shared<J>) -> bool {
+    let Ok(mut guard) = shared.inline.try_lock() else { return false };
+    match guard.as_mut().filter(|reader| reader.held.is_some()) {
+        None => true,
+        Some(reader) => shared.index.try_lock().is_ok_and(|_turn| {
+            reader.end();
+            true
+        }),
+    }
+}
+
+/// The same, unless a read is just made. For the writer thread.
 pub fn end<J>(shared: &Shared<J>) {
     if let Ok(mut guard) = shared.inline.try_lock()
         && let Some(reader) = guard.as_mut()
     {
+        let _turn = shared.index.lock().unwrap_or_else(PoisonError::into_inner);
         reader.end();
     }
 }
@@ -136,27 +177,25 @@ pub fn end<J>(shared: &Shared<J>) {
 fn attempt<J: 'static, T>(
     shared: &Shared<J>,
     hold: bool,
-    read: impl FnOnce(&mut InlineReader) -> rusqlite::Result<Now<T>>,
+    read: impl FnOnce(&mut InlineReader, Option<Words>) -> rusqlite::Result<Now<T>>,
 ) -> Option<Now<T>> {
     let mut guard = shared.inline.try_lock().ok()?;
     let reader = guard.as_mut()?;
-    let (result, wait) = vfs::attempt(|| {
-        if hold {
-            reader.hold()?;
-        } else {
-            reader.end();
-        }
-        read(reader)
-    });
-    if result.is_err() {
+    let words = reader.header.map(Header::words);
+    // A transaction that is held and stays needs no lock of the wal-index; all else does.
+    let stays = hold && reader.held.is_some() && reader.held == words;
+    let turn = if stays { None } else { Some(shared.index.try_lock().ok()?) };
+    let (result, wait) = vfs::attempt(|| read(reader, words));
+    if result.is_err() && turn.is_some() {
         reader.end();
     }
+    drop(turn);
     if let Wait::Unsupported(errno) = wait {
         *guard = None;
         *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason(errno));
     }
     let now = result.ok()?;
-    shared.counters.cold_inline.add(u64::from(!matches!(now, Now::WouldBlock)));
+    shared.counters.cold_inline.add(u64::from(matches!(now, Now::Found(_) | Now::Missing)));
     Some(now)
 }
 

@@ -15,27 +15,34 @@ mod group;
 mod handle;
 mod inbox;
 mod inline_reader;
+mod lanes;
 mod life;
 mod opening;
 pub mod os;
+pub mod outbox;
+mod packed;
 mod reader;
 mod schema;
 mod shared;
+#[cfg(all(test, feature = "shuttle"))]
+mod shuttled;
 mod side_lock;
 mod statement;
 mod switches;
+mod sync;
 mod transaction;
+mod unpublished;
 pub mod vfs;
 mod wal_index;
 mod writer;
 
 pub use api::{
-    Answer, Change, Job, Kind, Lazy, Notice, Outcome, Queued, Row, Scan, Settings, Sink, Stats, Synchronous, TableInfo,
-    Was,
+    Answer, Change, Job, Kind, Lazy, Notice, Outcome, Queued, Scan, Settings, Sink, Stats, Synchronous, TableInfo, Was,
 };
 pub use failure::{Class, Failure};
 pub use handle::Engine;
 pub use inline_reader::Now;
+pub use packed::Packed;
 pub use shared::State;
 pub use switches::{Fault, Switches};
 

@@ -6,13 +6,12 @@ use super::schema::{self, Content};
 use super::shared::Shared;
 use super::side_lock::QueueLock;
 use super::statement::Session;
-use super::vfs::Watched;
 use super::wal_index::Header;
 use super::{connection, vfs};
 use rusqlite::{Connection, ffi};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The pages that the inline connection keeps, as `PRAGMA cache_size` wants it: with SQLite's 2 MiB the index of some
@@ -30,7 +29,6 @@ pub struct Writing {
     pub session: Session,
     pub header: Option<Header>,
     pub queue: Option<QueueLock>,
-    pub watched: Watched, // last: dropped after the connection
 }
 
 /// Open the file of this engine; blocks.
@@ -54,13 +52,12 @@ pub fn open<J: 'static>(shared: &Shared<J>) -> Result<Opened, Failure> {
         Ok(reader)
     })()
     .map_err(fail)?;
-    let watched = Watched::new(&writer, &shared.watch);
     let header = Header::of(&writer);
     if !settings.exclusive {
         shared.coherence.attach(header);
     }
-    let writing = Writing { session: Session::new(writer), header, queue, watched };
-    Ok(Opened { writing, reading: Session::new(reader), tables })
+    let writing = Writing { session: Session::new(writer, &shared.watch), header, queue };
+    Ok(Opened { writing, reading: Session::new(reader, &shared.reading_watch()), tables })
 }
 
 fn find_or_create(settings: &Settings) -> Result<(), Failure> {
@@ -136,7 +133,7 @@ pub fn locked(path: &Path) -> Failure {
 }
 
 fn start_inline<J: 'static>(shared: &Shared<J>, connection: Connection, header: Option<Header>) {
-    let reader = InlineReader::new(Session::new(connection), header);
+    let reader = InlineReader::new(Session::new(connection, &Arc::default()), header);
     match reader.reason_off() {
         Some(reason) => *shared.nowait_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason),
         None => *shared.inline.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader),

@@ -1,8 +1,12 @@
-//! What the standard library has not: record locks, and what wakes an event loop (an eventfd, or a pipe where there is none).
+//! What the standard library has not: record locks, what wakes an event loop (an eventfd, or a pipe where there is none),
+//! and a list that is never locked.
 #![allow(unsafe_code)]
+use super::sync::sync::atomic::{AtomicPtr, Ordering};
 use std::fs::File;
 use std::io::{Error, Read, Result, Write};
+use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::ptr::null_mut;
 
 /// A descriptor that is readable from `wake` to `clear`.
 pub struct Waker {
@@ -68,4 +72,61 @@ pub fn set_lock(fd: RawFd, byte: libc::off_t, kind: i32, command: i32) -> Result
         libc::fcntl(fd, command, &raw const request)
     };
     if code == 0 { Ok(()) } else { Err(Error::last_os_error()) }
+}
+
+/// A list that any thread pushes to and any thread takes the whole of; nobody ever waits for anybody.
+/// Source: R. K. Treiber, Systems Programming: Coping with Parallelism, IBM RJ 5118, 1986.
+pub struct Pushed<T> {
+    newest: AtomicPtr<Node<T>>,
+    owns: PhantomData<Node<T>>,
+}
+
+struct Node<T> {
+    item: T,
+    older: *mut Node<T>,
+}
+
+// SAFETY: items only move through it, from the thread that pushes to the one that takes.
+unsafe impl<T: Send> Send for Pushed<T> {}
+// SAFETY: as `Send`; no two threads ever see the same item.
+unsafe impl<T: Send> Sync for Pushed<T> {}
+
+#[allow(clippy::new_without_default)] // for statics
+impl<T> Pushed<T> {
+    pub const fn new() -> Self {
+        Self { newest: AtomicPtr::new(null_mut()), owns: PhantomData }
+    }
+
+    pub fn push(&self, item: T) {
+        let node = Box::into_raw(Box::new(Node { item, older: null_mut() }));
+        let mut newest = self.newest.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: the node is ours alone until it is the newest.
+            unsafe { (*node).older = newest };
+            match self.newest.compare_exchange_weak(newest, node, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(other) => newest = other,
+            }
+        }
+    }
+
+    /// All that was pushed, oldest first.
+    pub fn take(&self) -> Vec<T> {
+        let mut items = Vec::new();
+        let mut node = self.newest.swap(null_mut(), Ordering::SeqCst);
+        while !node.is_null() {
+            // SAFETY: `push` made it from a box; it was swapped out, so nobody else has it, or those that it leads to.
+            let Node { item, older } = *unsafe { Box::from_raw(node) };
+            items.push(item);
+            node = older;
+        }
+        items.reverse();
+        items
+    }
+}
+
+impl<T> Drop for Pushed<T> {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
 }

@@ -1,8 +1,9 @@
 //! The reader thread: reads that would have blocked their caller, pages and counts.
-use super::api::{Answer, Job, Outcome, Row, Scan};
+use super::api::{Answer, Job, Outcome, Scan};
 use super::connection;
 use super::failure::{Failure, sqlite_error};
 use super::inbox::{Batch, Call, Request, Took};
+use super::packed::Packed;
 use super::shared::{Shared, State};
 use super::statement::{Bind, Session, Verb};
 use super::switches::Place;
@@ -44,7 +45,8 @@ impl<J: Job> Reader<J> {
             while waiting.peek().is_some() {
                 let together = if self.shared.injected.is_armed() { 1 } else { usize::MAX };
                 self.answer_all(waiting.by_ref().take(together), &mut done);
-                self.shared.sink.deliver(&mut done);
+                self.shared.unpublished.wait(self.header);
+                self.shared.deliver(&mut done);
                 done.clear();
             }
         }
@@ -87,7 +89,11 @@ impl<J: Job> Reader<J> {
 
     fn look_up(&mut self, request: &Request<J>, epoch: u64) -> rusqlite::Result<Answer> {
         match &request.call {
-            Call::Scan(scan) => Ok(Answer::Rows(page(&mut self.session, scan)?)),
+            Call::Scan(scan) => {
+                let mut rows = self.shared.spare_packed();
+                page(&mut self.session, scan, &mut rows)?;
+                Ok(Answer::Rows(rows))
+            }
             Call::Count(table) => {
                 let count = self.session.statement(Verb::Count, table)?.first(&[], |row| row.int(0))?;
                 Ok(Answer::Count(count.unwrap_or(0) as u64))
@@ -102,18 +108,18 @@ impl<J: Job> Reader<J> {
             order.sort_by(|&a, &b| job.key(a).cmp(job.key(b)));
         }
         let keys: Vec<&[u8]> = order.iter().map(|&index| job.key(index)).collect();
-        let mut values = vec![None; keys.len()];
-        let found = match self.begin_second(keys.len()) {
+        let mut values = self.shared.spare_packed();
+        match self.begin_second(keys.len()) {
             Some(mut second) => {
-                let found = select_by_two(&mut self.session, &mut second, job.table(), &keys);
+                let found = select_by_two(&mut self.session, &mut second, job.table(), &keys, &mut values);
                 let _ = second.control(Verb::Rollback);
                 self.second = Some(second);
-                found?
+                found?;
             }
-            None => select(&mut self.session, job.table(), &keys)?,
-        };
-        for (index, value) in order.into_iter().zip(found) {
-            values[index] = value;
+            None => select(&mut self.session, job.table(), &keys, &mut values)?,
+        }
+        if keys.len() > SORTED_ABOVE {
+            values.arrange(&order);
         }
         self.shared.counters.cold_thread.add(job.len() as u64);
         Ok(Answer::Values { values, epoch })
@@ -125,11 +131,12 @@ impl<J: Job> Reader<J> {
         if keys <= SHARED_ABOVE || std::thread::available_parallelism().map_or(1, usize::from) < 2 {
             return None;
         }
-        let mut second = match self.second.take() {
-            Some(second) => second,
-            None => {
-                Session::new(connection::open_reading(&self.shared.settings, self.shared.settings.busy_timeout).ok()?)
-            }
+        let mut second = if let Some(second) = self.second.take() {
+            second
+        } else {
+            let settings = &self.shared.settings;
+            let connection = connection::open_reading(settings, settings.busy_timeout).ok()?;
+            Session::new(connection, &self.shared.reading_watch())
         };
         let see = |session: &mut Session| session.statement(Verb::Version, "")?.first(&[], |_| ());
         let begun = see(&mut self.session).is_ok() && second.control(Verb::Begin).is_ok() && see(&mut second).is_ok();
@@ -148,30 +155,44 @@ impl<J: Job> Reader<J> {
     }
 }
 
-type Values = Vec<Option<Vec<u8>>>;
-
-fn select(session: &mut Session, table: &str, keys: &[&[u8]]) -> rusqlite::Result<Values> {
+fn select(session: &mut Session, table: &str, keys: &[&[u8]], values: &mut Packed) -> rusqlite::Result<()> {
     let select = session.statement(Verb::Select, table)?;
-    keys.iter().map(|key| select.first(&[Bind::Text(key)], |row| row.bytes(0).to_vec())).collect()
+    for key in keys {
+        if select.first(&[Bind::Text(key)], |row| values.push(Some(row.bytes(0))))?.is_none() {
+            values.push(None);
+        }
+    }
+    Ok(())
 }
 
 /// Each session reads a half, at the same time.
-fn select_by_two(one: &mut Session, other: &mut Session, table: &str, keys: &[&[u8]]) -> rusqlite::Result<Values> {
+fn select_by_two(
+    one: &mut Session,
+    other: &mut Session,
+    table: &str,
+    keys: &[&[u8]],
+    values: &mut Packed,
+) -> rusqlite::Result<()> {
     let (low, high) = keys.split_at(keys.len() / 2);
     std::thread::scope(|scope| {
         let helper = std::thread::Builder::new().name("asyncdictsqlite-reader-2".into());
-        let helper = helper.spawn_scoped(scope, move || select(other, table, high));
-        let mut values = select(one, table, low)?;
-        let high = match helper {
-            Ok(helper) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => select(one, table, high), // no thread to be had
-        };
-        values.append(&mut high?);
-        Ok(values)
+        let helper = helper.spawn_scoped(scope, move || {
+            let mut values = Packed::default();
+            select(other, table, high, &mut values).map(|()| values)
+        });
+        select(one, table, low, values)?;
+        match helper {
+            Ok(helper) => {
+                let high = helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                values.append(&high?);
+                Ok(())
+            }
+            Err(_) => select(one, table, high, values), // no thread to be had
+        }
     })
 }
 
-fn page(session: &mut Session, scan: &Scan) -> rusqlite::Result<Vec<Row>> {
+fn page(session: &mut Session, scan: &Scan, rows: &mut Packed) -> rusqlite::Result<()> {
     let verb = match (scan.values, scan.reverse, scan.end.is_some()) {
         (true, false, true) => Verb::Page,
         (true, false, false) => Verb::PageToEnd,
@@ -184,20 +205,19 @@ fn page(session: &mut Session, scan: &Scan) -> rusqlite::Result<Vec<Row>> {
     };
     let mut binds = vec![Bind::Text(&scan.start), Bind::Int(scan.rows.min(i32::MAX as usize) as i64)];
     binds.extend(scan.end.as_deref().map(Bind::Text));
-    let (mut rows, mut size, mut broken) = (Vec::new(), 0, false);
+    let mut broken = false;
     session.statement(verb, &scan.table)?.run(&binds, |row| {
         let Some(key) = row.text(0) else {
             broken = true; // and where it stands in the order of keys is not known
             return false;
         };
-        let row = Row { key: key.to_vec(), value: scan.values.then(|| row.bytes(1).to_vec()) };
-        size += row.key.len() + row.value.as_ref().map_or(0, Vec::len);
-        rows.push(row);
-        size < scan.size_bytes
+        rows.push(Some(key));
+        rows.push(scan.values.then(|| row.bytes(1)));
+        rows.size_bytes() < scan.size_bytes
     })?;
     if broken {
         let what = format!("a key of {} is no text", scan.table);
         return Err(sqlite_error(ffi::SQLITE_CORRUPT, Some(what)));
     }
-    Ok(rows)
+    Ok(())
 }

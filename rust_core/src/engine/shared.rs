@@ -1,11 +1,14 @@
 //! What the callers and the two threads of an engine share.
-use super::api::{Notice, Outcome, Settings, Sink, Stats};
+use super::api::{Notice, Outcome, Settings, Sink, Stats, Was};
 use super::coherence::Coherence;
 use super::counters::Counters;
 use super::failure::Failure;
 use super::inbox::Inbox;
 use super::inline_reader::InlineReader;
+use super::os::Pushed;
+use super::packed::Packed;
 use super::switches::Injected;
+use super::unpublished::Unpublished;
 use super::vfs::Watch;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,16 +28,27 @@ pub enum State {
 /// Most reads that share one read transaction.
 const READS_AT_ONCE: usize = 1000;
 
+/// A larger buffer is not kept.
+const MOST_SPARE_BYTES: usize = 4 << 20;
+
 pub struct Shared<J> {
     pub settings: Settings,
     pub sink: Arc<dyn Sink<J>>,
     pub to_writer: Inbox<J>,
     pub to_reader: Inbox<J>,
     pub coherence: Arc<Coherence>,
+    pub unpublished: Unpublished,
     pub watch: Arc<Watch>,
+    /// Held by whoever is at the locks of the wal-index.
+    pub index: Arc<Mutex<()>>,
     pub counters: Counters,
     pub injected: Injected,
     pub inline: Mutex<Option<InlineReader>>,
+    /// Buffers that came back from those who took in what was read: who made them frees them, so that nobody waits for
+    /// the lock of another thread's memory.
+    pub spare: Pushed<Packed>,
+    /// The same, of what commits met.
+    pub spare_was: Pushed<Vec<Was>>,
     pub nowait_off: Mutex<Option<String>>,
     pub last_error: Mutex<Option<String>>,
     /// In a forked child: touch nothing.
@@ -45,6 +59,7 @@ pub struct Shared<J> {
 impl<J: 'static> Shared<J> {
     pub fn new(settings: Settings, sink: Arc<dyn Sink<J>>) -> Self {
         let coherence = Arc::new(Coherence::new());
+        let index = Arc::default();
         let shared_file = (!settings.exclusive).then(|| Arc::clone(&coherence));
         Self {
             to_writer: Inbox::new(settings.buffer_size.max(1), settings.lazy),
@@ -52,15 +67,32 @@ impl<J: 'static> Shared<J> {
             settings,
             sink,
             coherence,
-            watch: Arc::new(Watch { coherence: shared_file, ..Watch::default() }),
+            unpublished: Unpublished::default(),
+            watch: Arc::new(Watch { coherence: shared_file, index: Some(Arc::clone(&index)), ..Watch::default() }),
+            index,
             counters: Counters::default(),
             injected: Injected::default(),
             inline: Mutex::new(None),
+            spare: Pushed::new(),
+            spare_was: Pushed::new(),
             nowait_off: Mutex::new(None),
             last_error: Mutex::new(None),
             abandoned: AtomicBool::new(false),
             state: AtomicU8::new(State::Fresh as u8),
         }
+    }
+
+    /// An empty buffer for the reader thread.
+    pub fn spare_packed(&self) -> Packed {
+        let mut spare =
+            self.spare.take().pop().filter(|spare| spare.capacity_bytes() <= MOST_SPARE_BYTES).unwrap_or_default();
+        spare.clear();
+        spare
+    }
+
+    /// Of a connection of the reader thread.
+    pub fn reading_watch(&self) -> Arc<Watch> {
+        Arc::new(Watch { index: Some(Arc::clone(&self.index)), ..Watch::default() })
     }
 
     pub fn state(&self) -> State {
@@ -115,8 +147,20 @@ impl<J: 'static> Shared<J> {
         }
     }
 
+    pub fn deliver(&self, done: &mut Vec<(J, Outcome)>) {
+        self.sink.deliver(done);
+        self.sink.wake();
+    }
+
     pub fn deliver_one(&self, job: J, outcome: Outcome) {
-        self.sink.deliver(&mut vec![(job, outcome)]);
+        self.deliver(&mut vec![(job, outcome)]);
+    }
+
+    /// Deliver what a transaction did; nobody who is woken finds it unpublished.
+    pub fn publish(&self, done: &mut Vec<(J, Outcome)>) {
+        self.sink.deliver(done);
+        self.unpublished.end();
+        self.sink.wake();
     }
 
     /// Stop for good: the outcome of something that was committed is unknown.

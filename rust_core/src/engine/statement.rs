@@ -3,10 +3,12 @@
 //! rusqlite's `Statement<'conn>` can do neither: it copies each value and borrows the connection.
 #![allow(unsafe_code)]
 use super::failure::{Failure, primary_code, sqlite_error};
+use super::vfs::{Watch, Watched};
 use rusqlite::{Connection, ffi};
 use std::collections::HashMap;
 use std::ffi::c_int;
 use std::path::Path;
+use std::sync::Arc;
 
 #[derive(Clone, Copy)]
 pub enum Bind<'a> {
@@ -247,12 +249,15 @@ pub struct Session {
     prepared: Vec<(String, Prepared)>,
     places: HashMap<String, usize>,
     latest: usize,
-    connection: Connection, // last: dropped after its statements
+    connection: Connection, // dropped after its statements
+    _watched: Watched,      // last: dropped after the connection
 }
 
 impl Session {
-    pub fn new(connection: Connection) -> Self {
-        Self { prepared: Vec::new(), places: HashMap::new(), latest: 0, connection }
+    /// Of a connection that has read something, so that all its files are open.
+    pub fn new(connection: Connection, watch: &Arc<Watch>) -> Self {
+        let watched = Watched::new(&connection, watch);
+        Self { prepared: Vec::new(), places: HashMap::new(), latest: 0, connection, _watched: watched }
     }
 
     pub fn connection(&self) -> &Connection {

@@ -7,6 +7,7 @@ use super::shared::Shared;
 use super::side_lock::{QueueLock, Turn};
 use super::statement::{Session, Verb};
 use super::switches::{Fault, Place};
+use super::wal_index::Header;
 use rusqlite::ffi;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,14 +28,16 @@ pub struct Transactions<J> {
     /// When the file was last seen free: a call that waited for its own process's work has not waited for others.
     last_turn: Instant,
     committing: bool,
+    header: Option<Header>,
 }
 
 impl<J: 'static> Transactions<J> {
-    pub fn new(shared: Arc<Shared<J>>, session: Session, queue: Option<QueueLock>) -> Self {
-        Self { shared, session, queue, last_turn: Instant::now(), committing: false }
+    pub fn new(shared: Arc<Shared<J>>, session: Session, queue: Option<QueueLock>, header: Option<Header>) -> Self {
+        Self { shared, session, queue, last_turn: Instant::now(), committing: false, header }
     }
 
-    /// Run `body` in a transaction; returns also the epoch in which it was decided.
+    /// Run `body` in a transaction; returns also the epoch in which it was decided. What it commits is `unpublished` until
+    /// the caller has delivered it.
     pub fn run<T>(
         &mut self,
         since: Instant,
@@ -89,6 +92,7 @@ impl<J: 'static> Transactions<J> {
         };
         self.shared.watch.fail_sync.store(fault == Some(Fault::Sync), Ordering::Relaxed);
         self.committing = true;
+        self.shared.unpublished.begin(self.header);
         let committed = self.session.control(Verb::Commit);
         self.committing = false;
         if self.shared.watch.fail_sync.swap(false, Ordering::Relaxed) {

@@ -1,16 +1,16 @@
 //! What we change in SQLite's unix VFS.
 //!
-//! Our own copy of the methods of the writer's open files counts syncs, and notes the moment before the write lock is given
-//! up. And `pread` is replaced by `preadv2(RWF_NOWAIT)`, per thread and on demand: reads that never wait for a disk.
+//! Our own copies of the methods of open files count the writer's syncs, note the moment before the write lock is given up,
+//! and keep the threads out of the inline reader's way. And `pread` is replaced by `preadv2(RWF_NOWAIT)`, per thread and on demand: reads that never wait for a disk.
 #![allow(unsafe_code)]
 use super::coherence::Coherence;
 use super::wal_index::main_file;
 use rusqlite::{Connection, ffi};
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// What the writer's files told.
+/// What the files of a connection tell, and what their locks wait for.
 #[derive(Default)]
 pub struct Watch {
     pub syncs: AtomicU64,
@@ -20,6 +20,8 @@ pub struct Watch {
     pub fail_sync: AtomicBool,
     /// Told before the write lock goes; None where no other process can be there.
     pub coherence: Option<Arc<Coherence>>,
+    /// Held while a lock of the wal-index is taken or given back, for SQLite has a mutex there. None: the caller has it.
+    pub index: Option<Arc<Mutex<()>>>,
 }
 
 #[repr(C)] // `methods` first: a file's method pointer is the pointer to this
@@ -62,6 +64,7 @@ fn replace_methods(file: *mut ffi::sqlite3_file, watch: &Arc<Watch>) -> *mut Tab
         methods.xSync = Some(sync);
         if methods.iVersion >= 2 {
             methods.xShmLock = Some(shm_lock);
+            methods.xShmBarrier = Some(shm_barrier);
         }
         let table = Box::into_raw(Box::new(Table { methods, original, watch: Arc::clone(watch) }));
         (*file).pMethods = table.cast();
@@ -105,11 +108,18 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, offset: c_int, n: c_
         {
             coherence.end_write();
         }
+        let index = table.watch.index.as_ref();
+        let _turn = index.map(|index| index.lock().unwrap_or_else(PoisonError::into_inner));
         match (*table.original).xShmLock {
             Some(original) => original(file, offset, n, flags),
             None => ffi::SQLITE_IOERR_SHMLOCK,
         }
     }
+}
+
+/// SQLite's own is a fence and, "for redundancy", a mutex of the whole process.
+unsafe extern "C" fn shm_barrier(_file: *mut ffi::sqlite3_file) {
+    fence(Ordering::SeqCst);
 }
 
 // ---- reads without waiting -------------------------------------------------------------------------------------------

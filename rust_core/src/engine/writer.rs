@@ -8,7 +8,6 @@ use super::inbox::{Batch, Call, Request, Took};
 use super::opening::Writing;
 use super::shared::{Shared, State};
 use super::transaction::{Failed, Transactions};
-use super::vfs::Watched;
 use super::wal_index::Header;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -33,13 +32,12 @@ pub struct Writer<J: Job> {
     pub(super) unsynced: bool,
     /// The calls of `close`, and what came of it: ends the thread.
     pub(super) closed: Option<(Vec<J>, Outcome)>,
-    _watched: Watched, // last: dropped after the connection
 }
 
 impl<J: Job> Writer<J> {
     pub fn new(shared: Arc<Shared<J>>, opened: Writing, reader: JoinHandle<()>) -> Self {
         Self {
-            transactions: Transactions::new(Arc::clone(&shared), opened.session, opened.queue),
+            transactions: Transactions::new(Arc::clone(&shared), opened.session, opened.queue, opened.header),
             shared,
             header: opened.header,
             checkpoints: Checkpoints::default(),
@@ -48,7 +46,6 @@ impl<J: Job> Writer<J> {
             load: 0,
             unsynced: false,
             closed: None,
-            _watched: opened.watched,
         }
     }
 
@@ -77,6 +74,7 @@ impl<J: Job> Writer<J> {
             }
             if catch_unwind(AssertUnwindSafe(|| self.serve_batch(&mut batch))).is_err() {
                 self.after_panic(&mut batch);
+                self.shared.unpublished.end();
             }
         }
     }
@@ -130,7 +128,7 @@ impl<J: Job> Writer<J> {
         let was_locked =
             outcomes.last().is_some_and(|last| matches!(last, Err(failure) if failure.class == Class::Locked));
         let jobs = batch.requests.drain(..).map(|request| request.job);
-        self.shared.sink.deliver(&mut jobs.zip(outcomes).collect());
+        self.shared.publish(&mut jobs.zip(outcomes).collect());
         if was_locked {
             self.withdraw_late();
         }
@@ -138,6 +136,7 @@ impl<J: Job> Writer<J> {
 
     /// Commit these calls as one transaction; a call that fails by its own fault is left out and the others tried again.
     fn outcomes_of(&mut self, requests: &[Request<J>]) -> Vec<Outcome> {
+        drop(self.shared.spare_was.take());
         let path = self.shared.settings.path.clone();
         let mut failures: Vec<Option<Failure>> = vec![None; requests.len()];
         let mut met: (Vec<Vec<Was>>, u64) = (Vec::new(), 0);

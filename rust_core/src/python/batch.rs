@@ -2,16 +2,16 @@
 //!
 //! No Python code runs between the first look at the cache (or at the argument's items) and the last.
 use super::arguments::Arguments;
-use super::cache::{Cache, Kept, State};
 use super::call::{Call, submit};
 use super::core::{Core, Mode};
+use super::entry::{Form, Kept, State};
 use super::hot::{This, change, done, encode_atom, finish, unopened};
 use super::job::Commit;
 use super::key::{Key, OwnedKey};
 use super::reference::{NewList, Object, Ref, all_items, all_pairs, sequence_len};
 use super::store::View;
 use super::value::Kind;
-use super::{awaitable, completion, lazy, plain_pickle};
+use super::{awaitable, completion, lazy, plain_pickle, read};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -34,22 +34,36 @@ fn hits(this: This<'_, '_>, keys: Object<'_, '_>) -> Option<Ref> {
     let (mut index, mut encoded) = (0, Vec::new());
     let is_there = all_items(keys, |&key| {
         let Some(entry) = Key::of(key).and_then(|key| core.cache.find(view.table, &key)) else { return false };
-        if core.checked && entry.state == State::Saved && entry.epoch != epoch {
-            return false;
+        if !entry.shows_object(|| epoch) {
+            let is_true = !core.checked || entry.is_valid(epoch);
+            match entry.form() {
+                Form::Encoded | Form::Plain if is_true && view.kind == Kind::Pickle => {
+                    let known = entry.form() == Form::Plain;
+                    encoded.push((index, (!known).then(|| entry.key().clone())));
+                }
+                _ => return false,
+            }
         }
         entry.visit();
-        let object = entry.kept.object.as_ref().or_else(|| {
-            encoded.push(index);
-            entry.kept.encoded.as_ref().filter(|_| view.kind == Kind::Pickle)
-        });
         index += 1;
-        object.is_some_and(|object| list.push(object.clone()))
+        list.push(entry.value().clone())
     });
     if !is_there {
         return None;
     }
-    for index in encoded {
-        let object = plain_pickle::loads(py, &list.get(index)?)?; // may run Python code: `core` is not used any more
+    let table = view.table;
+    for (index, unknown) in encoded {
+        // May run Python code: `core` is not used any more.
+        let encoded = list.get(index)?;
+        let object = match unknown {
+            None => plain_pickle::loads_known(py, &encoded)?,
+            Some(key) => {
+                let object = plain_pickle::loads(py, &encoded)?;
+                let view = this.get().view(py).filter(|view| view.table == table)?;
+                read::learn(&view.engine_object(py), table, &Key::of_text(&key), &encoded, &object, true);
+                object
+            }
+        };
         list.replace(index, object);
     }
     this.get().view(py)?.engine().core(py).hits += count as u64;
@@ -77,15 +91,23 @@ struct Item {
     encoded: Ref,
 }
 
-/// The items of a dict, or of a list or tuple of pairs, of usual keys and atoms; None: go the generic way.
+/// The items of a dict, or of a list or tuple of pairs, of usual keys, and values that need no codec or are plain
+/// containers; None: go the generic way. May run Python code.
 fn items(view: &View, given: Object<'_, '_>) -> Option<Vec<Item>> {
+    let (kind, most) = (view.kind, view.max_value_bytes);
     let dict = given.cast_exact::<PyDict>().ok();
     let mut items = Vec::with_capacity(dict.map(|dict| dict.len()).or_else(|| sequence_len(given))?);
+    let mut containers = Vec::new();
     let mut add = |key: Object<'_, '_>, value: Object<'_, '_>| {
-        let item = item(view, key, value);
-        let is_usual = item.is_some();
-        items.extend(item);
-        is_usual
+        let Some(key) = Key::of(key).and_then(|key| OwnedKey::ascii(&key)) else { return false };
+        let encoded = encode_atom(value, kind);
+        if encoded.is_none() {
+            containers.push(items.len());
+        }
+        let encoded = encoded.unwrap_or_else(|| Ref::of(&value)); // of a container: for the time being
+        let size_bytes = encoded.bytes().len();
+        items.push(Item { key, kept: Kept::object(Ref::of(&value), size_bytes), encoded });
+        size_bytes <= most && (containers.is_empty() || kind == Kind::Pickle)
     };
     let are_usual = match dict {
         Some(_) => all_pairs(given, add),
@@ -97,16 +119,19 @@ fn items(view: &View, given: Object<'_, '_>) -> Option<Vec<Item>> {
             _ => false,
         }),
     };
-    (are_usual && !items.is_empty()).then_some(items)
-}
-
-#[inline(always)]
-fn item(view: &View, key: Object<'_, '_>, value: Object<'_, '_>) -> Option<Item> {
-    let key = OwnedKey::ascii(&Key::of(key)?)?;
-    let encoded = encode_atom(value, view.kind)?;
-    let size_bytes = encoded.bytes().len();
-    let kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes, plain: false };
-    (size_bytes <= view.max_value_bytes).then_some(Item { key, kept, encoded })
+    if !are_usual || items.is_empty() {
+        return None;
+    }
+    // Containers are looked at when the walk is over: what the codec runs could change what is walked.
+    for index in containers {
+        let encoded = plain_pickle::dumps(items[index].encoded.bind(given.py()))?;
+        if encoded.bytes().len() > most {
+            return None;
+        }
+        items[index].kept = Kept::encoded(encoded.clone());
+        items[index].encoded = encoded;
+    }
+    Some(items)
 }
 
 /// None: go the generic way; nothing was changed.
@@ -114,28 +139,31 @@ fn put_all<'py>(this: This<'_, 'py>, arguments: Arguments<'_, '_>) -> Option<PyR
     let py = this.py();
     let given = arguments.only()?;
     completion::drain(py);
-    let view = this.get().view(py)?;
+    let (items, table) = {
+        let view = this.get().view(py)?;
+        (items(view, given)?, view.table)
+    };
+    let view = this.get().view(py).filter(|view| view.table == table)?; // it may have run Python code: look again
     let core = view.engine().core(py);
     if !core.direct {
         return None;
     }
-    let items = items(view, given)?;
-    let (engine, table) = (view.engine_object(py), view.table);
+    let engine = view.engine_object(py);
     match core.mode {
         Mode::Memory if fits(core, table, &items) => {
             for Item { key, kept, .. } in &items {
-                core.cache.set(table, key, kept.clone(), State::Saved, 0, 0);
+                core.cache.set(table, key, kept.clone(), State::Saved, 0);
             }
         }
         Mode::Lazy if lazy::takes_puts(core) => {
-            let bytes = items.iter().map(|item| item.key.bytes().len() + item.kept.size_bytes).sum();
+            let bytes = items.iter().map(|item| item.key.bytes().len() + item.encoded.bytes().len()).sum();
             if lazy::might_fill(core, items.len(), bytes) {
                 return None;
             }
             lazy::put_all(&engine, table, bytes, items.into_iter().map(|item| (item.key, item.kept, item.encoded)));
         }
         Mode::Writethrough => {
-            let put = |item: Item| change(view, py, item.key, item.kept.object, item.encoded);
+            let put = |item: Item| change(view, py, item.key, item.kept.into_object(), item.encoded);
             let changes = items.into_iter().map(put).collect();
             return Some(submit(&engine, Call::Commit(Commit { changes, wants_old: false, tells: false })));
         }
@@ -151,7 +179,7 @@ fn fits(core: &Core, table: u32, items: &[Item]) -> bool {
     for Item { key, kept, .. } in items {
         let old = core.cache.cost_of(table, &key.borrow());
         entries += isize::from(old.is_none());
-        bytes += Cache::cost(key, kept) as isize - old.unwrap_or(0) as isize;
+        bytes += kept.cost(key) as isize - old.unwrap_or(0) as isize;
     }
     core.options.evict || !core.cache.would_overflow(entries, bytes)
 }

@@ -2,65 +2,13 @@
 //!
 //! No method runs Python code: what is displaced goes to `trash`, which the owner empties (`Core::sweep`) when nothing
 //! of the cache is borrowed any more.
+use super::entry::{Entry, Kept, NONE, State};
 use super::key::{Key, OwnedKey};
 use super::reference::{Exact, Ref};
+use super::sieve::{Sieve, Slots};
+use super::trash::Trash;
 use hashbrown::HashTable;
-use std::cell::Cell;
-
-/// What an entry counts beside its key and value.
-pub const ENTRY_BYTES: usize = 120;
-const NONE: u32 = u32::MAX;
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum State {
-    /// As in the file (memory mode: as last set).
-    Saved,
-    /// Newer than the file; never evicted.
-    Unsaved,
-    /// Deleted, but not yet in the file; never evicted.
-    UnsavedAbsent,
-}
-
-/// A value as memory keeps it: the object, the encoded bytes (a bytes object), or both.
-#[derive(Clone, Default)]
-pub struct Kept {
-    pub object: Option<Ref>,
-    pub encoded: Option<Ref>,
-    pub size_bytes: usize, // encoded
-    /// A pickle that is known to name nothing: it takes no further look before it is loaded.
-    pub plain: bool,
-}
-
-pub struct Entry {
-    hash: isize,
-    key: Ref<Exact>,
-    pub kept: Kept,
-    /// When it was last known to be what the file holds.
-    pub epoch: u64,
-    /// Of its last write, while unsaved.
-    pub generation: u64,
-    key_bytes: u32,
-    table: u32,
-    newer: u32,
-    older: u32,
-    pub state: State,
-    visited: Cell<bool>,
-}
-
-impl Entry {
-    fn bytes(&self) -> usize {
-        self.kept.size_bytes + self.key_bytes as usize + ENTRY_BYTES
-    }
-
-    pub fn key_bytes(&self) -> usize {
-        self.key_bytes as usize
-    }
-
-    #[inline(always)]
-    pub fn visit(&self) {
-        self.visited.set(true);
-    }
-}
+use std::collections::HashMap;
 
 pub struct Limits {
     pub entries: usize,
@@ -69,18 +17,20 @@ pub struct Limits {
 
 pub struct Cache {
     index: HashTable<u32>,
-    slots: Vec<Option<Entry>>,
+    slots: Slots,
     free: Vec<u32>,
-    newest: u32,
-    oldest: u32,
-    hand: u32,
+    /// By slot: the encoded bytes of objects that cannot be encoded again without their codec.
+    beside: HashMap<u32, Ref>,
+    sieve: Sieve,
     limits: Limits,
+    /// Of each table, the number of entries.
+    counts: Vec<usize>,
     pub bytes: usize,
     pub unsaved: usize,
     pub evictions: u64,
     /// Moves when a key comes or goes.
     pub version: u64,
-    pub trash: Vec<Ref>,
+    pub trash: Trash,
 }
 
 /// Fold the table into the hash of the key.
@@ -95,15 +45,15 @@ impl Cache {
             index: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            newest: NONE,
-            oldest: NONE,
-            hand: NONE,
+            beside: HashMap::new(),
+            sieve: Sieve::EMPTY,
             limits,
+            counts: Vec::new(),
             bytes: 0,
             unsaved: 0,
             evictions: 0,
             version: 0,
-            trash: Vec::new(),
+            trash: Trash::default(),
         }
     }
 
@@ -111,22 +61,38 @@ impl Cache {
         self.index.len()
     }
 
+    /// The number of entries of a table.
+    pub fn count(&self, table: u32) -> usize {
+        self.counts.get(table as usize).copied().unwrap_or_default()
+    }
+
     #[inline(always)]
     fn slot_of(&self, table: u32, key: &Key<'_>) -> Option<u32> {
         let found = self.index.find(spread(key.hash, table), |&slot| {
-            self.slots[slot as usize].as_ref().is_some_and(|e| e.table == table && key.is(&e.key, e.hash))
+            self.slots[slot as usize].as_ref().is_some_and(|entry| entry.table == table && key.is(entry.key()))
         });
         found.copied()
     }
 
     #[inline(always)]
     pub fn find(&self, table: u32, key: &Key<'_>) -> Option<&Entry> {
-        self.slots[self.slot_of(table, key)? as usize].as_ref()
+        let mut found = None; // what `is_it` saw last
+        let is_it = |&slot: &u32| {
+            found = self.slots.get(slot as usize).and_then(Option::as_ref);
+            found.is_some_and(|entry| entry.table == table && key.is(entry.key()))
+        };
+        self.index.find(spread(key.hash, table), is_it)?;
+        found
     }
 
     pub fn find_mut(&mut self, table: u32, key: &Key<'_>) -> Option<&mut Entry> {
         let slot = self.slot_of(table, key)?;
         self.slots[slot as usize].as_mut()
+    }
+
+    /// The encoded bytes that are kept beside the object.
+    pub fn beside(&self, table: u32, key: &Key<'_>) -> Option<&Ref> {
+        self.beside.get(&self.slot_of(table, key)?)
     }
 
     pub fn limits(&self) -> (usize, usize) {
@@ -139,34 +105,44 @@ impl Cache {
             || self.bytes.saturating_add_signed(bytes) > self.limits.bytes
     }
 
-    pub fn cost(key: &OwnedKey, kept: &Kept) -> usize {
-        kept.size_bytes + key.bytes().len() + ENTRY_BYTES
-    }
-
     pub fn cost_of(&self, table: u32, key: &Key<'_>) -> Option<usize> {
-        self.find(table, key).map(Entry::bytes)
+        self.find(table, key).map(Entry::cost)
     }
 
     /// Keep a value. A saved one that finds no room at all is forgotten instead.
     /// Returns where it is then.
-    pub fn set(&mut self, table: u32, key: &OwnedKey, kept: Kept, state: State, epoch: u64, generation: u64) -> u32 {
-        let fits = self.limits.entries > 0 && Self::cost(key, &kept) <= self.limits.bytes;
+    #[inline]
+    pub fn set(&mut self, table: u32, key: &OwnedKey, mut kept: Kept, state: State, stamp: u64) -> u32 {
+        let fits = self.limits.entries > 0 && kept.cost(key) <= self.limits.bytes;
         if state == State::Saved && !fits {
-            self.trash.extend([kept.object, kept.encoded].into_iter().flatten());
+            self.trash.push(kept.value);
+            self.trash.extend(kept.beside);
             self.remove(table, &key.borrow());
             return NONE;
         }
         if let Some(slot) = self.slot_of(table, &key.borrow()) {
-            self.replace(slot, kept, state, epoch, generation);
+            self.replace(slot, &mut kept, state, stamp);
+            self.trash.push(kept.value);
             self.make_room();
             return slot;
         }
-        let slot = self.insert(table, key, kept, state, epoch, generation);
+        let slot = self.insert(table, key, kept, state, stamp);
         self.make_room();
         if let Some(entry) = &self.slots[slot as usize] {
-            entry.visited.set(false);
+            entry.leave();
         }
         slot
+    }
+
+    /// The object of an entry that held its encoded bytes.
+    pub fn decoded(&mut self, table: u32, key: &Key<'_>, mut kept: Kept) {
+        let Some(slot) = self.slot_of(table, key) else { return };
+        let Some((state, stamp)) = self.slots[slot as usize].as_ref().map(|entry| (entry.state(), entry.stamp()))
+        else {
+            return;
+        };
+        self.replace(slot, &mut kept, state, stamp);
+        self.trash.push(kept.value);
     }
 
     /// Memory mode: give an entry another value, if there is one and no limit is in the way;
@@ -174,14 +150,11 @@ impl Cache {
     #[inline(always)]
     pub fn replace_in_place(&mut self, table: u32, key: &Key<'_>, kept: &mut Kept) -> bool {
         let Some(slot) = self.slot_of(table, key) else { return false };
-        let Some(entry) = self.slots[slot as usize].as_mut() else { return false };
-        let bytes = self.bytes - entry.kept.size_bytes + kept.size_bytes;
-        if bytes > self.limits.bytes {
+        let Some(entry) = &self.slots[slot as usize] else { return false };
+        if self.bytes - entry.size_bytes() + kept.size_bytes as usize > self.limits.bytes {
             return false;
         }
-        self.bytes = bytes;
-        entry.visit();
-        std::mem::swap(&mut entry.kept, kept);
+        self.replace(slot, kept, State::Saved, 0);
         true
     }
 
@@ -189,48 +162,40 @@ impl Cache {
     #[inline(always)]
     pub fn overwrite(&mut self, table: u32, key: &Key<'_>, kept: &mut Kept, generation: u64) -> Option<u32> {
         let slot = self.slot_of(table, key)?;
-        let entry = self.slots[slot as usize].as_mut()?;
-        self.bytes = self.bytes - entry.kept.size_bytes + kept.size_bytes;
-        std::mem::swap(&mut entry.kept, kept);
-        (entry.epoch, entry.generation) = (0, generation);
-        entry.visit();
-        let was = std::mem::replace(&mut entry.state, State::Unsaved);
-        if was == State::Saved {
-            self.change_state(slot, was, State::Unsaved);
-        }
+        self.replace(slot, kept, State::Unsaved, generation);
         if self.bytes > self.limits.bytes {
             self.make_room();
         }
         Some(slot)
     }
 
-    fn replace(&mut self, slot: u32, kept: Kept, state: State, epoch: u64, generation: u64) {
+    #[inline(always)]
+    fn replace(&mut self, slot: u32, kept: &mut Kept, state: State, stamp: u64) {
         let Some(entry) = self.slots[slot as usize].as_mut() else { return };
-        self.bytes -= entry.bytes();
-        let old = std::mem::replace(&mut entry.kept, kept);
-        (entry.epoch, entry.generation) = (epoch, generation);
-        self.bytes += entry.bytes();
-        entry.visit();
-        let was = std::mem::replace(&mut entry.state, state);
-        self.trash.extend([old.object, old.encoded].into_iter().flatten());
-        self.change_state(slot, was, state);
+        self.bytes = self.bytes - entry.size_bytes() + kept.size_bytes as usize;
+        let (was, had_beside) = (entry.state(), entry.has_beside());
+        entry.replace(kept, state, stamp);
+        if had_beside || kept.beside.is_some() {
+            self.keep_beside(slot, kept.beside.take());
+        }
+        if (was == State::Saved) != (state == State::Saved) {
+            self.change_state(slot, state);
+        }
     }
 
-    fn insert(&mut self, table: u32, key: &OwnedKey, kept: Kept, state: State, epoch: u64, generation: u64) -> u32 {
-        let entry = Entry {
-            hash: key.hash,
-            key: key.text().clone(),
-            kept,
-            epoch,
-            generation,
-            key_bytes: key.bytes().len() as u32,
-            table,
-            newer: NONE,
-            older: NONE,
-            state,
-            visited: Cell::new(true), // until there is room: it may not be what makes room for itself
+    #[cold]
+    fn keep_beside(&mut self, slot: u32, beside: Option<Ref>) {
+        let old = match beside {
+            Some(beside) => self.beside.insert(slot, beside),
+            None => self.beside.remove(&slot),
         };
-        self.bytes += entry.bytes();
+        self.trash.extend(old);
+    }
+
+    fn insert(&mut self, table: u32, key: &OwnedKey, mut kept: Kept, state: State, stamp: u64) -> u32 {
+        let beside = kept.beside.take();
+        let entry = Entry::new(table, key, kept, beside.is_some(), state, stamp);
+        self.bytes += entry.cost();
         self.version += 1;
         let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
         if slot as usize == self.slots.len() {
@@ -238,29 +203,47 @@ impl Cache {
         } else {
             self.slots[slot as usize] = Some(entry);
         }
-        let slots = &self.slots;
-        let rehash = |&slot: &u32| slots[slot as usize].as_ref().map_or(0, |entry| spread(entry.hash, entry.table));
-        self.index.insert_unique(spread(key.hash, table), slot, rehash);
+        if beside.is_some() {
+            self.keep_beside(slot, beside);
+        }
+        if self.counts.len() <= table as usize {
+            self.counts.resize(table as usize + 1, 0);
+        }
+        self.counts[table as usize] += 1;
+        if self.index.len() == self.index.capacity() {
+            self.index = self.new_index(); // it has the new one, too
+        } else {
+            self.index.insert_unique(spread(key.hash, table), slot, |_| 0); // there is room
+        }
         if state == State::Saved {
-            self.link(slot);
+            self.sieve.link(&mut self.slots, slot);
         } else {
             self.unsaved += 1;
         }
         slot
     }
 
-    /// Unsaved entries are in no order of eviction: so eviction never has to step over them.
-    fn change_state(&mut self, slot: u32, was: State, state: State) {
-        match (was == State::Saved, state == State::Saved) {
-            (true, false) => {
-                self.unlink(slot);
-                self.unsaved += 1;
+    /// In the order of the slots, which lie one after the other, as most of their keys do: a third of the time that it
+    /// takes in the order of the hashes.
+    fn new_index(&self) -> HashTable<u32> {
+        let count: usize = self.counts.iter().sum();
+        let mut index = HashTable::with_capacity(count + count / 2 + 4);
+        for (slot, entry) in self.slots.iter().enumerate() {
+            if let Some(entry) = entry {
+                index.insert_unique(entry.spread(), slot as u32, |_| 0); // there is room
             }
-            (false, true) => {
-                self.unsaved -= 1;
-                self.link(slot);
-            }
-            _ => {}
+        }
+        index
+    }
+
+    /// An entry that was saved is unsaved now, or the other way round.
+    fn change_state(&mut self, slot: u32, state: State) {
+        if state == State::Saved {
+            self.unsaved -= 1;
+            self.sieve.link(&mut self.slots, slot);
+        } else {
+            self.sieve.unlink(&mut self.slots, slot);
+            self.unsaved += 1;
         }
     }
 
@@ -268,26 +251,18 @@ impl Cache {
     pub fn saved(&mut self, table: u32, key: &Key<'_>, generation: u64, epoch: u64) {
         let Some(slot) = self.slot_of(table, key) else { return };
         let Some(entry) = self.slots[slot as usize].as_mut() else { return };
-        if entry.state == State::Saved || entry.generation != generation {
-            return;
+        if entry.state() == State::UnsavedAbsent && entry.is_of_generation(generation) {
+            return self.remove_slot(slot);
         }
-        if entry.state == State::UnsavedAbsent {
-            self.remove_slot(slot);
-            return;
-        }
-        entry.epoch = epoch;
-        let was = std::mem::replace(&mut entry.state, State::Saved);
-        self.change_state(slot, was, State::Saved);
-        self.make_room();
+        self.saved_at(slot, generation, epoch);
     }
 
     /// The same for a value put into this slot.
     pub fn saved_at(&mut self, slot: u32, generation: u64, epoch: u64) {
         let Some(entry) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        if entry.state == State::Unsaved && entry.generation == generation {
-            entry.epoch = epoch;
-            entry.state = State::Saved;
-            self.change_state(slot, State::Unsaved, State::Saved);
+        if entry.state() == State::Unsaved && entry.is_of_generation(generation) {
+            entry.become_saved(epoch);
+            self.change_state(slot, State::Saved);
             self.make_room();
         }
     }
@@ -298,90 +273,82 @@ impl Cache {
     }
 
     fn remove_slot(&mut self, slot: u32) {
-        let Some(entry) = self.slots[slot as usize].as_ref() else { return };
-        if entry.state == State::Saved {
-            self.unlink(slot);
+        if let Some(entry) = self.take_out(slot) {
+            self.forget_slot(&entry, slot);
+            self.trash.extend(entry.references());
+        }
+    }
+
+    fn forget_slot(&mut self, entry: &Entry, slot: u32) {
+        if let Ok(found) = self.index.find_entry(entry.spread(), |&other| other == slot) {
+            found.remove();
+        }
+    }
+
+    /// Take an entry out of everything but the index.
+    fn take_out(&mut self, slot: u32) -> Option<Entry> {
+        if self.slots[slot as usize].as_ref()?.state() == State::Saved {
+            self.sieve.unlink(&mut self.slots, slot);
         } else {
             self.unsaved -= 1;
         }
-        let Some(entry) = self.slots[slot as usize].take() else { return };
-        if let Ok(found) = self.index.find_entry(spread(entry.hash, entry.table), |&other| other == slot) {
-            found.remove();
+        let entry = self.slots[slot as usize].take()?;
+        if entry.has_beside() {
+            self.keep_beside(slot, None);
         }
-        self.bytes -= entry.bytes();
+        self.bytes -= entry.cost();
+        self.counts[entry.table as usize] -= 1;
         self.version += 1;
         self.free.push(slot);
-        self.trash.push(entry.key.untyped());
-        self.trash.extend([entry.kept.object, entry.kept.encoded].into_iter().flatten());
+        Some(entry)
     }
 
-    /// Forget a table, unsaved entries too.
+    /// Forget a table, unsaved entries too. Cost: nothing where it is alone in memory, else a walk over the slots.
     pub fn remove_table(&mut self, table: u32) {
+        if self.count(table) == self.len() {
+            return self.clear();
+        }
+        let are_most = self.count(table) > self.len() / 2; // then a new index is made sooner
         for slot in 0..self.slots.len() as u32 {
-            if self.slots[slot as usize].as_ref().is_some_and(|entry| entry.table == table) {
-                self.remove_slot(slot);
+            if self.count(table) == 0 {
+                break;
             }
+            if self.slots[slot as usize].as_ref().is_some_and(|entry| entry.table == table)
+                && let Some(entry) = self.take_out(slot)
+            {
+                if !are_most {
+                    self.forget_slot(&entry, slot);
+                }
+                self.trash.bury([Some(entry)]);
+            }
+        }
+        if are_most {
+            self.index = self.new_index();
         }
     }
 
     pub fn clear(&mut self) {
-        for slot in 0..self.slots.len() as u32 {
-            self.remove_slot(slot);
+        if self.len() == 0 {
+            return;
         }
-        (self.slots, self.free) = (Vec::new(), Vec::new());
+        let limits = Limits { ..self.limits };
+        let Self { evictions, version, .. } = *self;
+        let old = std::mem::replace(self, Self { evictions, version: version + 1, ..Self::new(limits) });
+        self.trash = old.trash;
+        self.trash.extend(old.beside.into_values());
+        self.trash.bury_all(old.slots);
     }
 
     /// The keys of a table, in no order.
     pub fn keys(&self, table: u32) -> impl Iterator<Item = &Ref<Exact>> {
-        self.slots.iter().flatten().filter(move |entry| entry.table == table).map(|entry| &entry.key)
+        self.slots.iter().flatten().filter(move |entry| entry.table == table).map(Entry::key)
     }
-
-    // ---- SIEVE -----------------------------------------------------------------------------------------------------
 
     fn make_room(&mut self) {
-        while (self.len() > self.limits.entries || self.bytes > self.limits.bytes) && self.evict() {}
-    }
-
-    /// Forget the first entry, from the hand on towards newer ones, that was not visited since the hand last passed.
-    fn evict(&mut self) -> bool {
-        let mut slot = if self.hand == NONE { self.oldest } else { self.hand };
-        while slot != NONE {
-            let Some(entry) = self.slots[slot as usize].as_ref() else { return false };
-            if !entry.visited.replace(false) {
-                self.hand = slot; // `unlink` moves it on
-                self.remove_slot(slot);
-                self.evictions += 1;
-                return true;
-            }
-            slot = if entry.newer == NONE { self.oldest } else { entry.newer };
-        }
-        false
-    }
-
-    fn link(&mut self, slot: u32) {
-        let newest = std::mem::replace(&mut self.newest, slot);
-        if let Some(entry) = self.slots[slot as usize].as_mut() {
-            (entry.older, entry.newer) = (newest, NONE);
-        }
-        match self.slots.get_mut(newest as usize).and_then(Option::as_mut) {
-            Some(entry) => entry.newer = slot,
-            None => self.oldest = slot,
-        }
-    }
-
-    fn unlink(&mut self, slot: u32) {
-        let Some(entry) = self.slots[slot as usize].as_mut() else { return };
-        let (older, newer) = (std::mem::replace(&mut entry.older, NONE), std::mem::replace(&mut entry.newer, NONE));
-        if self.hand == slot {
-            self.hand = newer;
-        }
-        match self.slots.get_mut(older as usize).and_then(Option::as_mut) {
-            Some(entry) => entry.newer = newer,
-            None => self.oldest = newer,
-        }
-        match self.slots.get_mut(newer as usize).and_then(Option::as_mut) {
-            Some(entry) => entry.older = older,
-            None => self.newest = older,
+        while self.len() > self.limits.entries || self.bytes > self.limits.bytes {
+            let Some(slot) = self.sieve.victim(&self.slots) else { break };
+            self.remove_slot(slot);
+            self.evictions += 1;
         }
     }
 }

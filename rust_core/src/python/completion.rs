@@ -5,12 +5,13 @@
 use super::gil_cell::GilCell;
 use super::job::Finished;
 use crate::engine::os::Waker;
+use crate::engine::outbox::Outbox;
 use pyo3::prelude::*;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How many jobs that a lazy flush made durable one entry takes in.
@@ -18,26 +19,12 @@ const SETTLED_AT_ONCE: usize = 4;
 /// How long a blocked thread may miss a signal (KeyboardInterrupt).
 const SIGNAL_CHECK: Duration = Duration::from_millis(100);
 
-#[derive(Default)]
-struct Hub {
-    inner: Mutex<Inner>,
-    arrived: Condvar,
-}
-
-#[derive(Default)]
-struct Inner {
-    finished: Vec<Finished>,
-    loops: Vec<Arc<Wake>>,
-    deliveries: u64,
-    sleeping_threads: usize,
-}
-
-/// True while anything waits to be drained.
-static DUE: AtomicBool = AtomicBool::new(false);
-/// One for this process, and one for each that it was forked from: the lock of an old one may be held for ever.
-static HUBS: [OnceLock<Hub>; 256] = [const { OnceLock::new() }; 256];
+static FINISHED: Outbox<Finished> = Outbox::new();
+/// The loops of this process, and of each that it was forked from: the lock of an old one may be held for ever. Locked by
+/// workers while they wake, and by a loop at either end of its life.
+static LOOPS: [Mutex<Vec<Arc<Wake>>>; 256] = [const { Mutex::new(Vec::new()) }; 256];
 static PROCESS: AtomicU8 = AtomicU8::new(0);
-/// Taken from the hub, not yet home.
+/// Taken, not yet home.
 static WAITING: GilCell<RefCell<Waiting>> =
     GilCell::new(RefCell::new(Waiting { coming: VecDeque::new(), settling: VecDeque::new() }));
 
@@ -47,12 +34,8 @@ struct Waiting {
     settling: VecDeque<Finished>,
 }
 
-fn hub() -> &'static Hub {
-    HUBS[usize::from(process())].get_or_init(Hub::default)
-}
-
-fn lock() -> MutexGuard<'static, Inner> {
-    hub().inner.lock().unwrap_or_else(PoisonError::into_inner) // lists and numbers are whole after any panic
+fn loops() -> MutexGuard<'static, Vec<Arc<Wake>>> {
+    LOOPS[usize::from(process())].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Moves in each forked child.
@@ -60,39 +43,37 @@ pub fn process() -> u8 {
     PROCESS.load(Ordering::Relaxed)
 }
 
-/// In a forked child: leave the parent's jobs, lock and loops alone.
+/// In a forked child: leave the parent's jobs and loops alone.
 pub fn after_fork(py: Python<'_>) {
     PROCESS.fetch_add(1, Ordering::Relaxed);
-    DUE.store(false, Ordering::Release);
+    FINISHED.abandon();
     // What waited is leaked: it is the parent's.
     take(py, |waiting| std::mem::forget((std::mem::take(&mut waiting.coming), std::mem::take(&mut waiting.settling))));
 }
 
 /// Hand in what is finished, in the order in which it shall be taken in. For worker threads.
 pub fn deliver(finished: impl IntoIterator<Item = Finished>) {
-    let mut inner = lock();
-    inner.finished.extend(finished);
-    inner.deliveries += 1;
-    DUE.store(true, Ordering::SeqCst);
+    FINISHED.deliver(finished);
+}
+
+/// Wake whoever sleeps until something is delivered.
+pub fn wake() {
+    FINISHED.wake_sleepers();
     // With the lock, so that no thread holds the last reference of a descriptor whose loop is closed.
-    for wake in inner.loops.iter().filter(|wake| wake.has_sleepers()) {
+    for wake in loops().iter().filter(|wake| wake.has_sleepers()) {
         wake.signal();
-    }
-    if inner.sleeping_threads > 0 {
-        drop(inner);
-        hub().arrived.notify_all();
     }
 }
 
 #[inline(always)]
 pub fn is_due() -> bool {
-    DUE.load(Ordering::SeqCst)
+    FINISHED.is_due()
 }
 
 /// Take in what is finished. One atomic load where nothing is.
 #[inline(always)]
 pub fn drain(py: Python<'_>) {
-    if DUE.load(Ordering::Acquire) {
+    if is_due() {
         drain_all(py);
     }
 }
@@ -109,12 +90,7 @@ fn drain_all(py: Python<'_>) {
         }
     }
     settle(py, SETTLED_AT_ONCE);
-    let mut inner = lock();
-    if inner.sleeping_threads > 0 {
-        inner.deliveries += 1; // what another thread took home may be what they wait for
-        drop(inner);
-        hub().arrived.notify_all();
-    }
+    FINISHED.wake_sleepers(); // what this thread took home may be what they wait for
 }
 
 fn settle(py: Python<'_>, most: usize) {
@@ -131,36 +107,34 @@ fn take<T>(py: Python<'_>, look: impl FnOnce(&mut Waiting) -> T) -> T {
 
 /// False where nothing is left but what settles.
 fn refill(py: Python<'_>) -> bool {
-    let mut inner = lock();
     take(py, |waiting| {
-        for finished in inner.finished.drain(..) {
+        FINISHED.take(|finished| {
             let queue = if finished.settles() { &mut waiting.settling } else { &mut waiting.coming };
             queue.push_back(finished);
+        });
+        if !waiting.coming.is_empty() || !waiting.settling.is_empty() {
+            FINISHED.set_due();
         }
-        DUE.store(!waiting.coming.is_empty() || !waiting.settling.is_empty(), Ordering::SeqCst);
         !waiting.coming.is_empty()
     })
 }
 
-/// A number that moves with every delivery: read it, look, then `sleep` on it.
-pub fn deliveries() -> u64 {
-    lock().deliveries
+/// A number that moves with each wake-up: read it, look, then `sleep` on it.
+pub fn wakes() -> u64 {
+    FINISHED.wakes()
 }
 
 /// Sleep until something was delivered since `seen`, or it is time to look for signals. Without the GIL.
 pub fn sleep(seen: u64) {
-    let mut inner = lock();
-    inner.sleeping_threads += 1;
-    let waited = hub().arrived.wait_timeout_while(inner, SIGNAL_CHECK, |inner| inner.deliveries == seen);
-    waited.unwrap_or_else(PoisonError::into_inner).0.sleeping_threads -= 1;
+    FINISHED.sleep(seen, SIGNAL_CHECK);
 }
 
 pub fn add_loop(wake: Arc<Wake>) {
-    lock().loops.push(wake);
+    loops().push(wake);
 }
 
 pub fn forget_loop(wake: &Arc<Wake>) {
-    lock().loops.retain(|known| !Arc::ptr_eq(known, wake));
+    loops().retain(|known| !Arc::ptr_eq(known, wake));
 }
 
 /// How workers wake one loop.

@@ -2,7 +2,8 @@
 //!
 //! Rule of the whole boundary: no Python code runs while a `&mut Core` is alive. So nothing that the collector tracks is
 //! made meanwhile either, and displaced references wait in `cache.trash` for `sweep`.
-use super::cache::{Cache, Entry, State};
+use super::cache::Cache;
+use super::entry::{Entry, Form, State};
 use super::flights::Flights;
 use super::gates::Gates;
 use super::job::Job;
@@ -112,7 +113,7 @@ impl Core {
     /// Whether an entry holds what a fresh read would find.
     #[inline(always)]
     pub fn is_valid(&self, entry: &Entry) -> bool {
-        !self.checked || entry.state != State::Saved || entry.epoch == self.epoch()
+        !self.checked || entry.is_valid(self.epoch())
     }
 
     #[inline(always)]
@@ -121,6 +122,11 @@ impl Core {
             Some(engine) if self.checked => engine.epoch(),
             _ => 0,
         }
+    }
+
+    /// The epoch with which an entry is marked: no number moves where no other process can be there.
+    pub fn stamp(&self, epoch: u64) -> u64 {
+        if self.checked { epoch } else { 0 }
     }
 
     /// The entry of a key, if a hit on it is true.
@@ -132,14 +138,24 @@ impl Core {
     /// What memory knows of a key.
     pub fn known(&self, table: u32, key: &OwnedKey) -> Known {
         match self.find(table, &key.borrow()) {
-            Some(entry) if entry.state == State::UnsavedAbsent => Known::Missing,
+            Some(entry) if entry.state() == State::UnsavedAbsent => Known::Missing,
             Some(entry) => {
                 entry.visit();
-                Known::There(Found { object: entry.kept.object.clone(), encoded: entry.kept.encoded.clone() })
+                Known::There(self.found(entry, &key.borrow()))
             }
             None if self.is_all_in_memory(table) => Known::Missing,
             None => Known::Cold,
         }
+    }
+
+    /// What an entry keeps of the value of its key.
+    pub fn found(&self, entry: &Entry, key: &Key<'_>) -> Found {
+        let value = Some(entry.value().clone());
+        if entry.form() != Form::Object {
+            return Found { object: None, encoded: value };
+        }
+        let beside = entry.has_beside().then(|| self.cache.beside(entry.table, key).cloned()).flatten();
+        Found { object: value, encoded: beside }
     }
 
     pub fn is_all_in_memory(&self, table: u32) -> bool {

@@ -124,7 +124,7 @@ impl Deciding<'_> {
         let table = &self.core.tables[change.table as usize];
         match change.kind {
             Kind::Clear => {
-                let there = self.core.cache.keys(change.table).next().is_some();
+                let there = self.core.cache.count(change.table) > 0;
                 self.own.remove_table(change.table);
                 self.cleared.push(change.table);
                 (Decided { there, old: None }, true)

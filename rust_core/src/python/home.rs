@@ -1,12 +1,12 @@
 //! What finished jobs do when they come home: publish to memory first, acknowledge then, let go of references last.
-use super::cache::State;
 use super::core::{Core, Phase};
 use super::engine::{self, Engine};
+use super::entry::State;
 use super::job::{Asker, Change, Commit, Content, Read, Work, complete};
 use super::key::OwnedKey;
 use super::reference::Ref;
 use super::{errors, lazy, read, result, rows, value};
-use crate::engine::{Answer, Class, Failure, Kind, Notice, Outcome, TableInfo, Was};
+use crate::engine::{Answer, Class, Failure, Kind, Notice, Outcome, Packed, TableInfo, Was};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -19,7 +19,11 @@ pub fn take_in(py: Python<'_>, content: Content, outcome: Outcome) {
         (Work::Puts(puts), outcome) => return lazy::puts_flushed(engine, &puts.items, epoch_of_flush(&outcome)),
         (Work::Commit(commit), outcome) => commit_home(engine, &commit, outcome),
         (Work::Open, Ok(Answer::Opened(tables))) => open_home(engine, &tables),
-        (Work::Scan, Ok(Answer::Rows(found))) => rows::of_file(py, &found),
+        (Work::Scan, Ok(Answer::Rows(found))) => {
+            let rows = rows::of_file(py, &found);
+            give_back(engine, found);
+            rows
+        }
         (Work::Count, Ok(Answer::Count(count))) => Ok(Ref::of_int(py, count)),
         (Work::Close, outcome) => close_home(engine, outcome),
         (_, Ok(Answer::Done)) => Ok(Ref::none()),
@@ -88,7 +92,7 @@ fn close_home(engine: &Bound<'_, Engine>, outcome: Outcome) -> PyResult<Ref> {
     core.settle();
     if core.phase == Phase::Closed {
         core.cache.clear();
-        engine.get().sweep(py);
+        engine.get().sweep_all(py);
     }
     failed.map_or_else(|| Ok(Ref::none()), |failure| Err(errors::exception(py, &failure)))
 }
@@ -105,22 +109,26 @@ fn read_home(engine: &Bound<'_, Engine>, read: Read, awaitable: &Ref, outcome: O
             return fail(engine, &read, awaitable, error);
         }
     };
-    let mut encoded = Vec::with_capacity(values.len());
-    for one in values {
-        match one.as_deref().map(value::copy) {
-            Some(None) => {
-                land(engine, &read, |_, _, _| {});
-                return fail(engine, &read, awaitable, Some(PyErr::fetch(py)));
-            }
-            copied => encoded.push(copied.flatten()),
-        }
-    }
+    let copies = |one: Option<&[u8]>| one.map(|data| value::copy(data).ok_or(())).transpose();
+    let encoded: Result<Vec<_>, ()> = values.iter().map(copies).collect();
+    give_back(engine, values);
+    let Ok(encoded) = encoded else {
+        let error = PyErr::fetch(py);
+        land(engine, &read, |_, _, _| {});
+        return fail(engine, &read, awaitable, Some(error));
+    };
     land(engine, &read, |core, index, key| {
         if let Some(Some(encoded)) = encoded.get(index) {
             read::keep(core, read.table, key, encoded, epoch);
         }
     });
     answer(engine, read, awaitable, encoded);
+}
+
+fn give_back(engine: &Bound<'_, Engine>, packed: Packed) {
+    if let Some(file) = &engine.get().core(engine.py()).engine {
+        file.give_back(packed);
+    }
 }
 
 /// Take all keys of a read out of the flights; `keep` is called for those whose value may be kept.
@@ -197,14 +205,16 @@ fn commit_home(engine: &Bound<'_, Engine>, commit: &Commit, outcome: Outcome) ->
         Err(failure) => return Err(errors::exception(py, &with_key(failure, commit))),
     };
     let core = engine.get().core(py);
-    for (change, was) in commit.changes.iter().zip(&was) {
-        publish(core, change, was, epoch);
+    let nothing = Was::default();
+    for (index, change) in commit.changes.iter().enumerate() {
+        publish(core, change, was.get(index).unwrap_or(&nothing), epoch);
     }
     engine.get().sweep(py);
-    if !commit.tells {
-        return Ok(Ref::none());
+    let decided = if commit.tells { result::decided(&was, commit.changes.len()) } else { Vec::new() };
+    if let Some(file) = &engine.get().core(py).engine {
+        file.give_back_was(was);
     }
-    result::of_commit(py, result::decided(was), true)
+    result::of_commit(py, decided, commit.tells)
 }
 
 /// Make a committed change visible in memory.
@@ -220,7 +230,7 @@ fn publish(core: &mut Core, change: &Change, was: &Was, epoch: u64) {
                 (Kind::Put | Kind::PutIfAbsent, Some(value)) if core.phase == Phase::Open => {
                     let kind = core.tables[table as usize].kind();
                     let kept = read::kept(kind, change.object.clone(), value.clone());
-                    core.cache.set(table, key, kept, State::Saved, epoch, 0);
+                    core.cache.set(table, key, kept, State::Saved, core.stamp(epoch));
                 }
                 _ => drop(core.cache.remove(table, &key.borrow())), // PutIfEqual: the file knows
             }

@@ -3,16 +3,16 @@
 //! Called by the method descriptor. No panic may leave them: all that can fail returns a PyResult; what is given back to
 //! CPython is a reference, or None where an exception is set.
 use super::arguments::{Arguments, parse};
-use super::cache::Kept;
 use super::call::{Call, submit};
 use super::core::{Core, Mode};
 use super::engine::Engine;
+use super::entry::{Form, Kept};
 use super::job::{Change, Commit};
 use super::key::{Key, OwnedKey};
 use super::reference::{Object, Ref};
 use super::store::{Store, View};
 use super::value::{self, Kind};
-use super::{awaitable, completion, lazy, memory, plain_pickle};
+use super::{awaitable, completion, lazy, memory, plain_pickle, read};
 use crate::engine;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -34,37 +34,39 @@ fn hit(this: This<'_, '_>, key: Object<'_, '_>) -> Option<Ref> {
     if !core.direct {
         return None;
     }
-    let entry = core.find(view.table, &key)?;
-    entry.visit();
-    let Some(object) = &entry.kept.object else {
-        let (encoded, plain) = (entry.kept.encoded.clone()?, entry.kept.plain);
-        if view.kind == Kind::Pickle && plain {
-            core.hits += 1;
-            return plain_pickle::loads_known(py, &encoded);
+    let entry = core.cache.find(view.table, &key)?;
+    if !entry.shows_object(|| core.epoch()) {
+        if !core.is_valid(entry) {
+            return None;
         }
-        return load(this, &key, &encoded);
-    };
-    let object = object.clone();
+        entry.visit();
+        let (value, form) = (entry.value().clone(), entry.form());
+        return load(this, &key, value, form);
+    }
+    entry.visit();
+    let object = entry.value().clone();
     core.hits += 1;
     Some(object)
 }
 
-/// The value of a hit that memory keeps encoded, where that takes no codec; next time without a look at its opcodes.
-#[cold]
-fn load(this: This<'_, '_>, key: &Key<'_>, encoded: &Ref) -> Option<Ref> {
+/// The value of a hit that memory keeps encoded, where that takes no codec.
+#[inline(never)]
+fn load(this: This<'_, '_>, key: &Key<'_>, value: Ref, form: Form) -> Option<Ref> {
     let py = this.py();
-    let view = this.get().view(py).filter(|view| view.kind == Kind::Pickle)?;
+    let view = this.get().view(py)?;
+    match form {
+        Form::Plain | Form::Object => {
+            view.engine().core(py).hits += 1;
+            return if form == Form::Object { Some(value) } else { plain_pickle::loads_known(py, &value) };
+        }
+        Form::Encoded if view.kind == Kind::Pickle => {}
+        Form::Encoded | Form::Nothing => return None,
+    }
     let table = view.table;
-    let object = plain_pickle::loads(py, encoded)?; // may run Python code: look again
-    if value::may_stay(object.bind(py), Kind::Pickle) {
-        return None; // `read::decode` lets it take the place of its bytes
-    }
+    let object = plain_pickle::loads(py, &value)?; // may run Python code: look again
     let view = this.get().view(py).filter(|view| view.table == table)?;
-    let core = view.engine().core(py);
-    if let Some(entry) = core.cache.find_mut(table, key) {
-        entry.kept.plain = entry.kept.encoded.as_ref().is_some_and(|kept| kept.as_ptr() == encoded.as_ptr());
-    }
-    core.hits += 1;
+    read::learn(&view.engine_object(py), table, key, &value, &object, true);
+    this.get().view(py)?.engine().core(py).hits += 1;
     Some(object)
 }
 
@@ -112,7 +114,7 @@ fn put_plain(this: This<'_, '_>, key: &Key<'_>, value: Object<'_, '_>) -> bool {
     // That may have run Python code: look again.
     let Some(view) = this.get().view(py) else { return false };
     let (core, size_bytes) = (view.engine().core(py), encoded.bytes().len());
-    let mut kept = Kept { object: None, encoded: Some(encoded.clone()), size_bytes, plain: false };
+    let mut kept = Kept::encoded(encoded.clone());
     match core.mode {
         _ if size_bytes > view.max_value_bytes => false,
         Mode::Memory if core.direct => core.cache.replace_in_place(view.table, key, &mut kept),
@@ -127,7 +129,7 @@ fn replace(core: &mut Core, view: &View, key: &Key<'_>, value: Object<'_, '_>) -
     let Some(size_bytes) = value::encoded_size(value, view.kind).filter(|size| *size <= view.max_value_bytes) else {
         return false;
     };
-    let mut kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes, plain: false };
+    let mut kept = Kept::object(Ref::of(&value), size_bytes);
     core.cache.replace_in_place(view.table, key, &mut kept)
     // `kept` is dropped with nothing borrowed any more
 }
@@ -138,14 +140,14 @@ fn put_lazily(py: Python<'_>, view: &View, key: &Key<'_>, value: Object<'_, '_>)
     let Some(encoded) = encode_atom(value, view.kind) else { return false };
     let size_bytes = encoded.bytes().len();
     // The object is enough: the encoder gives these same bytes again.
-    let kept = Kept { object: Some(Ref::of(&value)), encoded: None, size_bytes, plain: false };
+    let kept = Kept::object(Ref::of(&value), size_bytes);
     size_bytes <= view.max_value_bytes && queue(py, view, key, kept, encoded)
 }
 
 #[inline(always)]
 fn queue(py: Python<'_>, view: &View, key: &Key<'_>, kept: Kept, encoded: Ref) -> bool {
     let Some(key) = OwnedKey::ascii(key) else { return false };
-    if lazy::might_fill(view.engine().core(py), 1, key.bytes().len() + kept.size_bytes) {
+    if lazy::might_fill(view.engine().core(py), 1, key.bytes().len() + encoded.bytes().len()) {
         return false;
     }
     let engine = view.engine_object(py);

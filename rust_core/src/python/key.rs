@@ -29,12 +29,13 @@ impl<'a> Key<'a> {
     }
 
     #[inline(always)]
-    pub fn is(&self, other: &Ref<Exact>, hash: isize) -> bool {
-        self.text.is(other.text()) || (self.hash == hash && is_equal(self.text, other.text()))
+    pub fn is(&self, other: &Ref<Exact>) -> bool {
+        self.text.is(other.text()) || is_equal(self.text, other.text())
     }
 }
 
-#[inline]
+/// The tables compare seven bits of the hash before.
+#[inline(never)]
 fn is_equal(one: Text<'_>, other: Text<'_>) -> bool {
     match (one.ascii(), other.ascii()) {
         (Some(one), Some(other)) => one == other,

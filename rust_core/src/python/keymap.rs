@@ -11,7 +11,7 @@ struct Item<V> {
 
 impl<V> Item<V> {
     fn is(&self, table: u32, key: &OwnedKey) -> bool {
-        self.table == table && key.borrow().is(self.key.text(), self.key.hash)
+        self.table == table && key.borrow().is(self.key.text())
     }
 }
 

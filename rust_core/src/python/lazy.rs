@@ -1,9 +1,9 @@
 //! persist_mode="lazy": decided in memory, queued for the flush, in strict order per key.
-use super::cache::{Kept, State};
 use super::call::{Call, carry_out};
 use super::core::{Core, Mode, Phase, Table, WaitsForRoom};
 use super::decide::{Homes, cold_keys, decide};
 use super::engine::Engine;
+use super::entry::{Kept, State};
 use super::gates::Parked;
 use super::job::{Asker, Change, Commit, Job, Put, Puts, Work, complete};
 use super::key::OwnedKey;
@@ -195,10 +195,10 @@ pub fn remember(core: &mut Core, mut change: Change) -> Change {
             let is_delete = change.kind == Kind::Delete;
             let value = value.clone().filter(|_| !is_delete);
             let kind = core.tables[table as usize].kind();
-            let kept = value.map_or_else(Kept::default, |value| read::kept(kind, change.object.take(), value));
+            let kept = value.map_or_else(Kept::nothing, |value| read::kept(kind, change.object.take(), value));
             let state = if is_delete { State::UnsavedAbsent } else { State::Unsaved };
             core.flights.publish(table, key);
-            core.cache.set(table, key, kept, state, 0, generation);
+            core.cache.set(table, key, kept, state, generation);
             change.kind = if is_delete { Kind::Delete } else { Kind::Put };
         }
         _ => {
@@ -223,15 +223,15 @@ pub fn queue_up(engine: &Bound<'_, Engine>, changes: Vec<Change>, awaitable: &Re
 /// Put one key at once, as `remember` and `queue_up` do; only where `takes_puts`. Returns what to release when
 /// nothing is borrowed; the rest waits in the trash.
 #[inline(always)]
-pub fn put(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, mut kept: Kept, value: Ref) -> Kept {
+pub fn put(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, mut kept: Kept, value: Ref) -> Option<Ref> {
     let core = engine.get().core(engine.py());
-    let Some(file) = &core.engine else { return kept };
+    let Some(file) = &core.engine else { return None };
     let generation = core.generation + 1;
     core.generation = generation;
     core.flights.publish(table, &key);
-    let slot = match core.cache.overwrite(table, &key.borrow(), &mut kept, generation) {
-        Some(slot) => slot,
-        None => core.cache.set(table, &key, std::mem::take(&mut kept), State::Unsaved, 0, generation),
+    let (slot, old) = match core.cache.overwrite(table, &key.borrow(), &mut kept, generation) {
+        Some(slot) => (slot, Some(kept.value)),
+        None => (core.cache.set(table, &key, kept, State::Unsaved, generation), None),
     };
     let put = Put { key, value, generation, slot };
     let size_bytes = put.size_bytes();
@@ -245,7 +245,7 @@ pub fn put(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, mut kept: Kept
         }
         None => Some(job_of(engine, table, &tables[table as usize], put)),
     });
-    kept
+    old
 }
 
 /// Put many keys at once, all in one flush; as `put`.
@@ -261,10 +261,12 @@ pub fn put_all(
         let generation = core.next_generation();
         core.flights.publish(number, &key);
         let slot = match core.cache.overwrite(number, &key.borrow(), &mut kept, generation) {
-            Some(slot) => slot,
-            None => core.cache.set(number, &key, std::mem::take(&mut kept), State::Unsaved, 0, generation),
+            Some(slot) => {
+                core.cache.trash.push(kept.value);
+                slot
+            }
+            None => core.cache.set(number, &key, kept, State::Unsaved, generation),
         };
-        core.cache.trash.extend([kept.object, kept.encoded].into_iter().flatten());
         puts.push(Put { key, value, generation, slot });
     }
     core.unsaved.operations += puts.len();
@@ -299,7 +301,7 @@ pub fn puts_flushed(engine: &Bound<'_, Engine>, puts: &[Put], epoch: Option<u64>
     let core = engine.get().core(engine.py());
     for put in puts {
         if let Some(epoch) = epoch {
-            core.cache.saved_at(put.slot, put.generation, epoch);
+            core.cache.saved_at(put.slot, put.generation, core.stamp(epoch));
         }
         core.unsaved.bytes -= put.size_bytes();
     }
@@ -316,7 +318,7 @@ pub fn flushed(engine: &Bound<'_, Engine>, changes: &[Change], epoch: Option<u64
     for change in changes {
         match (&change.key, epoch) {
             (Some(key), Some(epoch)) if change.kind.is_of_one_key() => {
-                core.cache.saved(change.table, &key.borrow(), change.generation, epoch);
+                core.cache.saved(change.table, &key.borrow(), change.generation, core.stamp(epoch));
             }
             (_, Some(_)) => {
                 let table = &mut core.tables[change.table as usize];

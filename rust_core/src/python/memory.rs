@@ -1,8 +1,8 @@
 //! persist_mode="memory": the memory is the data.
-use super::cache::{ENTRY_BYTES, State};
 use super::core::{Core, Phase};
 use super::decide::{Decision, Homes, decide};
 use super::engine::Engine;
+use super::entry::{ENTRY_BYTES, State};
 use super::job::{Change, Commit};
 use super::reference::Ref;
 use super::{errors, read, result};
@@ -23,7 +23,7 @@ pub fn close(engine: &Bound<'_, Engine>) -> Ref {
     core.settle();
     core.cache.clear();
     core.sorted = None;
-    engine.get().sweep(engine.py());
+    engine.get().sweep_all(engine.py());
     Ref::none()
 }
 
@@ -70,7 +70,7 @@ fn apply(core: &mut Core, change: &Change) {
     match (change.kind, &change.key, &change.value) {
         (Kind::Put | Kind::PutIfAbsent | Kind::PutIfEqual, Some(key), Some(value)) => {
             let kept = read::kept(core.tables[table as usize].kind(), change.object.clone(), value.clone());
-            core.cache.set(table, key, kept, State::Saved, 0, 0);
+            core.cache.set(table, key, kept, State::Saved, 0);
         }
         (Kind::Delete, Some(key), _) => {
             core.cache.remove(table, &key.borrow());

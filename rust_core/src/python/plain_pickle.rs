@@ -1,31 +1,28 @@
 //! Pickles that name nothing: exact builtins inside of exact lists, tuples and dicts, by CPython's own C functions.
 //!
 //! What is not surely plain goes to the codec, which knows all rules and words all errors.
-use super::reference::{Object, Ref, all_items, all_pairs};
+use super::reference::{Object, Ref, all_items, all_pairs, sequence_len, without_collections};
+use super::value::{MOST_NODES, is_atom, takes};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString};
 
 const PROTOCOL: i32 = 5;
-/// Deeper trees go to the codec; so does what contains itself.
-const MOST_DEPTH: u32 = 16;
-/// A larger tree goes to the codec, too: what shares its parts may have far more paths than objects.
-const MOST_ITEMS: u32 = 1000;
 /// As in the codec: beyond, hashing or releasing what nests could exhaust the C stack.
 const MOST_NESTING: usize = 20_000;
 
 /// The pickle of a list, tuple or dict that is plain and whose dicts have atoms as keys. None, without an exception:
-/// ask the codec. May collect garbage, and so run Python code.
+/// ask the codec. May run Python code, but not while the value is looked at: nothing may change it meanwhile.
 pub fn dumps(value: Object<'_, '_>) -> Option<Ref> {
     static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    if is_atom(value) || !is_plain(value, MOST_DEPTH, &mut { MOST_ITEMS }) {
+    if is_atom(value) || !is_plain(value, &mut { MOST_NODES }) {
         return None;
     }
     let py = value.py();
     let dumps = DUMPS.get_or_try_init(py, || function(py, intern!(py, "dumps"))).ok()?;
-    let encoded: Ref = dumps.bind(py).call1((value, PROTOCOL)).ok()?.into();
-    names_nothing(encoded.bytes()).then_some(encoded) // the collector may have changed what was looked at
+    let encoded: Ref = without_collections(py, || dumps.bind(py).call1((value, PROTOCOL))).ok()?.into();
+    (cfg!(Py_3_10) || names_nothing(encoded.bytes())).then_some(encoded)
 }
 
 /// The value of a plain pickle. None, without an exception: ask the codec. May run Python code as `dumps` may.
@@ -44,31 +41,15 @@ fn function(py: Python<'_>, name: &Bound<'_, PyString>) -> PyResult<Py<PyAny>> {
     Ok(py.import("pickle")?.getattr(name)?.unbind())
 }
 
-fn is_atom(value: Object<'_, '_>) -> bool {
-    value.is_exact_instance_of::<PyString>()
-        || value.is_exact_instance_of::<PyInt>()
-        || value.is_exact_instance_of::<PyFloat>()
-        || value.is_exact_instance_of::<PyBytes>()
-        || value.is_exact_instance_of::<PyBool>()
-        || value.is_none()
-}
-
-fn is_plain(value: Object<'_, '_>, depth: u32, left: &mut u32) -> bool {
-    if *left == 0 {
-        return false;
-    }
-    *left -= 1;
+/// Each level of nesting takes a node, so that no tree is deep.
+fn is_plain(value: Object<'_, '_>, nodes: &mut usize) -> bool {
     if is_atom(value) {
         return true;
     }
-    if depth == 0 {
-        return false;
+    if let Ok(dict) = value.cast_exact::<PyDict>() {
+        return takes(dict.len(), nodes) && all_pairs(value, |key, value| is_atom(key) && is_plain(value, nodes));
     }
-    if value.is_exact_instance_of::<PyDict>() {
-        return all_pairs(value, |key, value| is_atom(key) && is_plain(value, depth - 1, left));
-    }
-    (value.is_exact_instance_of::<PyList>() || value.is_exact_instance_of::<PyTuple>())
-        && all_items(value, |&item| is_plain(item, depth - 1, left))
+    sequence_len(value).is_some_and(|items| takes(items, nodes)) && all_items(value, |&item| is_plain(item, nodes))
 }
 
 /// Whether loading runs no code, allocates a constant times the length at most, and hashes nothing costly: it has none

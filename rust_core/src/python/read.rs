@@ -1,9 +1,9 @@
 //! Reads: from memory, else from the file: on this thread where that needs no disk, else on the reader's.
-use super::cache::{Kept, State};
 use super::core::{Core, Found, Known};
 use super::engine::Engine;
+use super::entry::{Form, Kept, State};
 use super::job::{Asker, Job, Read, Work, complete};
-use super::key::OwnedKey;
+use super::key::{Key, OwnedKey};
 use super::reference::Ref;
 use super::value::{self, Kind};
 use super::{plain_pickle, turn};
@@ -111,6 +111,7 @@ fn read_many_inline(
     let mut failed = false;
     let bytes = keys.iter().map(OwnedKey::bytes);
     let (count, blocked) = file.read_many_now(&name, bytes, hold, |index, value| {
+        core.flights.publish(table, &keys[index]);
         let Some(value) = value else { return true };
         let Some(encoded) = value::copy(value) else {
             failed = true;
@@ -147,7 +148,11 @@ fn read_inline(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey) -> Cold {
     let core = engine.get().core(py);
     let Some(file) = &core.engine else { return Cold::Here(None) };
     let epoch = core.epoch();
-    match file.read_now(&core.tables[table as usize].name, key.bytes(), hold, value::copy) {
+    let now = file.read_now(&core.tables[table as usize].name, key.bytes(), hold, value::copy);
+    if matches!(now, Now::Found(_) | Now::Missing) {
+        core.flights.publish(table, key); // a read in flight may come home with something older
+    }
+    match now {
         Now::Found(Some(encoded)) => {
             keep(core, table, key, &encoded, epoch);
             engine.get().sweep(py);
@@ -159,30 +164,34 @@ fn read_inline(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey) -> Cold {
             core.inline_pause = INLINE_PAUSE;
             Cold::Elsewhere
         }
+        Now::Unpublished => Cold::Elsewhere,
         Now::Failed(failure) => Cold::Failed(super::errors::exception(py, &failure)),
     }
 }
 
 /// Keep what the file holds, unless memory holds something newer.
 pub fn keep(core: &mut Core, table: u32, key: &OwnedKey, encoded: &Ref, epoch: u64) {
-    let newer = core.cache.find(table, &key.borrow()).is_some_and(|entry| entry.state != State::Saved);
+    let newer = core.cache.find(table, &key.borrow()).is_some_and(|entry| entry.state() != State::Saved);
     if !newer {
         let kept = kept(core.tables[table as usize].kind(), None, encoded.clone());
-        core.cache.set(table, key, kept, State::Saved, epoch, 0);
+        core.cache.set(table, key, kept, State::Saved, core.stamp(epoch));
     }
 }
 
 /// What memory keeps of a value: `object` is one that `may_stay`.
 pub fn kept(kind: Kind, object: Option<Ref>, encoded: Ref) -> Kept {
-    let content = encoded.bytes();
-    let size_bytes = content.len();
-    if kind == Kind::Bytes {
-        return Kept { object: Some(encoded), encoded: None, size_bytes, plain: false };
+    let size_bytes = encoded.bytes().len();
+    match (object, kind) {
+        (_, Kind::Bytes) => Kept::object(encoded, size_bytes),
+        (None, _) => Kept::encoded(encoded),
+        // The object alone will do where it can be encoded again without its codec.
+        (Some(object), Kind::Pickle)
+            if value::pickle(&object).is_some_and(|again| again.bytes() == encoded.bytes()) =>
+        {
+            Kept::object(object, size_bytes)
+        }
+        (Some(object), _) => Kept::both(object, encoded),
     }
-    // The object alone will do where it can be encoded again without its codec.
-    let again = object.as_ref().filter(|_| kind == Kind::Pickle).and_then(value::pickle);
-    let is_enough = again.is_some_and(|again| again.bytes() == content);
-    Kept { object, encoded: (!is_enough).then_some(encoded), size_bytes, plain: false }
 }
 
 pub fn ask_reader(engine: &Bound<'_, Engine>, table: u32, keys: Vec<OwnedKey>, asker: Asker, awaitable: Ref) {
@@ -218,31 +227,39 @@ fn with_key(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, error: PyErr
     }
 }
 
-/// Decode by the codec; where the object may stay in memory, it takes the place of the bytes it came from.
+/// Decode a value, a plain pickle without its codec.
 pub fn decode(engine: &Bound<'_, Engine>, table: u32, key: &OwnedKey, codec: &Ref, encoded: Ref) -> PyResult<Ref> {
     let py = engine.py();
     let kind = engine.get().core(py).tables[table as usize].kind();
     if kind == Kind::Bytes {
         return Ok(encoded);
     }
-    if kind == Kind::Pickle
-        && let Some(object) = plain_pickle::loads(py, &encoded)
-        && !value::may_stay(object.bind(py), kind)
-    {
-        return Ok(object);
-    }
-    let decoded = codec.bind(py).call_method1("decode", (encoded.bind(py),));
-    let object: Ref = decoded.map_err(|error| with_key(engine, table, key, error))?.into();
-    if value::may_stay(object.bind(py), kind) {
-        let core = engine.get().core(py);
-        if let Some(entry) = core.cache.find_mut(table, &key.borrow()) {
-            let same = entry.kept.encoded.as_ref().is_some_and(|kept| kept.as_ptr() == encoded.as_ptr());
-            if same && entry.kept.object.is_none() {
-                let old = std::mem::replace(&mut entry.kept, kept(kind, Some(object.clone()), encoded.clone()));
-                core.cache.trash.extend([old.object, old.encoded].into_iter().flatten());
-            }
-        }
-        engine.get().sweep(py);
-    }
+    let plain = if kind == Kind::Pickle { plain_pickle::loads(py, &encoded) } else { None };
+    let is_plain = plain.is_some();
+    let object = if let Some(object) = plain {
+        object
+    } else {
+        let decoded = codec.bind(py).call_method1("decode", (encoded.bind(py),));
+        decoded.map_err(|error| with_key(engine, table, key, error))?.into()
+    };
+    learn(engine, table, &key.borrow(), &encoded, &object, is_plain);
     Ok(object)
+}
+
+/// What memory learns from decoding: an object that may stay takes the place of the bytes it came from, and the next hit
+/// on a plain pickle takes no look at its opcodes.
+pub fn learn(engine: &Bound<'_, Engine>, table: u32, key: &Key<'_>, encoded: &Ref, object: &Ref, is_plain: bool) {
+    let py = engine.py();
+    let core = engine.get().core(py);
+    let kind = core.tables[table as usize].kind();
+    let Some(entry) = core.cache.find_mut(table, key) else { return };
+    if entry.form() != Form::Encoded || entry.value().as_ptr() != encoded.as_ptr() {
+        return;
+    }
+    if value::may_stay(object.bind(py), kind) {
+        core.cache.decoded(table, key, kept(kind, Some(object.clone()), encoded.clone()));
+        engine.get().sweep(py);
+    } else if is_plain {
+        entry.become_plain();
+    }
 }

@@ -428,6 +428,20 @@ impl NewList {
     }
 }
 
+/// Run without garbage collections, and so without the Python code of what they find. CPython 3.9 cannot be told.
+pub fn without_collections<T>(_py: Python<'_>, run: impl FnOnce() -> T) -> T {
+    // SAFETY: GIL held; sets a flag.
+    #[cfg(Py_3_10)]
+    let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;
+    let result = run();
+    #[cfg(Py_3_10)]
+    if was_enabled {
+        // SAFETY: as above.
+        unsafe { ffi::PyGC_Enable() };
+    }
+    result
+}
+
 // ---- exceptions and contexts ---------------------------------------------------------------------------------------
 
 /// Raise an exception as C code does: in the context of the one that is handled.

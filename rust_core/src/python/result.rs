@@ -28,9 +28,11 @@ pub fn of_commit(py: Python<'_>, was: Vec<Decided>, tells: bool) -> PyResult<Ref
     Ok(PyList::new(py, list)?.into())
 }
 
-pub fn decided(was: Vec<engine::Was>) -> Vec<Decided> {
-    let one = |was: engine::Was| Decided { there: was.there, old: was.old.and_then(|old| value::copy(&old)) };
-    was.into_iter().map(one).collect()
+/// For each of so many changes.
+pub fn decided(was: &[engine::Was], changes: usize) -> Vec<Decided> {
+    let one = |was: &engine::Was| Decided { there: was.there, old: was.old.as_deref().and_then(value::copy) };
+    let nothing = engine::Was::default();
+    (0..changes).map(|index| one(was.get(index).unwrap_or(&nothing))).collect()
 }
 
 /// A dict of `TableInfo` by name.

@@ -1,12 +1,12 @@
 //! Pages of an iteration.
 use super::call::Page;
-use super::core::{Core, Found};
+use super::core::Core;
 use super::engine::Engine;
 use super::key::{Key, OwnedKey};
 use super::reference::{Exact, Ref};
 use super::sorted::Sorted;
 use super::value;
-use crate::engine::Row;
+use crate::engine::Packed;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use std::ops::Range;
@@ -14,22 +14,22 @@ use std::ops::Range;
 const META: &str = "adsq_meta";
 
 /// A list of (key, encoded value or None).
-pub fn of_file(py: Python<'_>, rows: &[Row]) -> PyResult<Ref> {
-    let make = |row: &Row| -> PyResult<_> {
-        let key = PyString::new(py, &String::from_utf8_lossy(&row.key));
-        let value = match &row.value {
+pub fn of_file(py: Python<'_>, rows: &Packed) -> PyResult<Ref> {
+    let make = |row: usize| -> PyResult<_> {
+        let key = PyString::new(py, &String::from_utf8_lossy(rows.get(2 * row).unwrap_or_default()));
+        let value = match rows.get(2 * row + 1) {
             Some(data) => Some(value::copy(data).ok_or_else(|| PyErr::fetch(py))?.into_bound(py)),
             None => None,
         };
         (key, value).into_pyobject(py)
     };
-    let list = rows.iter().map(make).collect::<PyResult<Vec<_>>>()?;
+    let list = (0..rows.len() / 2).map(make).collect::<PyResult<Vec<_>>>()?;
     Ok(PyList::new(py, list)?.into())
 }
 
 pub fn memory_count(engine: &Bound<'_, Engine>, table: u32) -> PyResult<Ref> {
     let core = engine.get().core(engine.py());
-    let count = core.cache.keys(table).count();
+    let count = core.cache.count(table);
     Ok(count.into_pyobject(engine.py())?.into_any().into())
 }
 
@@ -77,13 +77,12 @@ fn range(sorted: &Sorted, page: &Page) -> Range<usize> {
 /// One row and its size.
 fn row(core: &Core, page: &Page, key: &Ref<Exact>) -> Option<((Ref, Option<Ref>), usize)> {
     let entry = core.cache.find(page.table, &Key::of_text(key))?;
-    let size_bytes = entry.kept.size_bytes + entry.key_bytes();
+    let size_bytes = entry.size_bytes() + entry.key_bytes();
     if !page.values {
         return Some(((key.clone().untyped(), None), entry.key_bytes()));
     }
     let kind = core.tables[page.table as usize].kind();
-    let found = Found { object: entry.kept.object.clone(), encoded: entry.kept.encoded.clone() };
-    Some(((key.clone().untyped(), found.encoded(kind)), size_bytes))
+    Some(((key.clone().untyped(), core.found(entry, &Key::of_text(key)).encoded(kind)), size_bytes))
 }
 
 /// The tables that were created, as rows of `adsq_meta`.
@@ -100,9 +99,10 @@ fn meta_page(engine: &Bound<'_, Engine>, page: &Page) -> PyResult<Ref> {
         rows.reverse();
     }
     rows.truncate(page.rows);
-    let row = |(name, mode): (String, std::sync::Arc<str>)| Row {
-        key: name.into_bytes(),
-        value: page.values.then(|| mode.as_bytes().to_vec()),
-    };
-    of_file(py, &rows.into_iter().map(row).collect::<Vec<_>>())
+    let mut packed = Packed::default();
+    for (name, mode) in &rows {
+        packed.push(Some(name.as_bytes()));
+        packed.push(page.values.then(|| mode.as_bytes()));
+    }
+    of_file(py, &packed)
 }

@@ -1,8 +1,10 @@
 //! The Python class `Store`: the first base of the backend's store class; its methods are those of `hot`.
 use super::engine::Engine;
 use super::gil_cell::GilCell;
+use super::plain_pickle;
 use super::reference::Ref;
 use super::value::Kind;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
@@ -80,6 +82,38 @@ impl Store {
     /// Show nothing any more.
     fn _unbind(&self, py: Python<'_>) {
         self.set_view(py, None);
+    }
+
+    /// Decode a value of that key, as `Table._decode`: a plain pickle without its codec.
+    fn _decode<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+        data: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match slf.get().view(py).map(|view| view.kind) {
+            Some(Kind::Bytes) => return Ok(data.clone()),
+            Some(Kind::Pickle) => {
+                if let Some(object) = plain_pickle::loads(py, &Ref::of(data)) {
+                    return Ok(object.into_bound(py));
+                }
+            }
+            _ => {}
+        }
+        slf.call_method1(intern!(py, "_unopened"), (intern!(py, "_decode"), (key, data)))
+    }
+
+    /// Decode a row of a page, as `Table._decode_item`.
+    fn _decode_item<'py>(slf: &Bound<'py, Self>, row: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let (key, data): (Bound<'py, PyAny>, Bound<'py, PyAny>) = row.extract()?;
+        let value = Self::_decode(slf, &key, &data)?;
+        Ok((key, value).into_pyobject(slf.py())?.into_any())
+    }
+
+    /// The same, the value alone.
+    fn _decode_value<'py>(slf: &Bound<'py, Self>, row: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let (key, data): (Bound<'py, PyAny>, Bound<'py, PyAny>) = row.extract()?;
+        Self::_decode(slf, &key, &data)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

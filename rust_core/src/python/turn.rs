@@ -3,6 +3,7 @@ use super::awaitable;
 use super::engine::Engine;
 use pyo3::intern;
 use pyo3::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Reads that are made alone after a turn that had but one: there the call of `call_soon` costs more than it saves.
 const ALONE: u32 = 16;
@@ -35,7 +36,7 @@ pub fn shares(engine: &Bound<'_, Engine>) -> bool {
 fn end_soon(engine: &Bound<'_, Engine>) -> bool {
     let py = engine.py();
     let Some(event_loop) = awaitable::running_loop(py) else { return false };
-    let end = Bound::new(py, EndOfTurn { engine: engine.clone().unbind() });
+    let end = Bound::new(py, EndOfTurn { engine: engine.clone().unbind(), ran: AtomicBool::new(false) });
     end.and_then(|end| event_loop.call_method1(intern!(py, "call_soon"), (end,))).is_ok()
 }
 
@@ -43,20 +44,23 @@ fn end_soon(engine: &Bound<'_, Engine>) -> bool {
 #[pyclass(frozen, module = "asyncdictsqlite._rust")]
 struct EndOfTurn {
     engine: Py<Engine>,
+    ran: AtomicBool,
 }
 
 #[pymethods]
 impl EndOfTurn {
     fn __call__(&self, py: Python<'_>) {
+        if self.ran.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let core = self.engine.get().core(py);
         let reads = std::mem::take(&mut core.turn.reads);
         if reads == 1 {
             core.turn.alone = ALONE;
         }
-        if reads > 0
-            && let Some(file) = &core.engine
-        {
-            file.end_reads();
+        let ended = reads == 0 || core.engine.as_ref().is_none_or(|file| file.end_reads());
+        if !ended && end_soon(self.engine.bind(py)) {
+            self.engine.get().core(py).turn.reads = reads;
         }
     }
 }

@@ -4,12 +4,18 @@
 //! and in pickle mode tuples of these. All else stays encoded and is decoded at each hit.
 #![allow(unsafe_code)]
 
-use super::reference::{Object, Ref};
+use super::reference::{Object, Ref, all_items, sequence_len};
 use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString, PyTuple};
 use std::ptr;
 
 /// From this size on pickle leaves data outside of its frames.
 const FRAME_SIZE_TARGET: usize = 64 * 1024;
+
+/// Most items, shared ones as often as they occur, that are looked at one by one: what holds itself a few times over can
+/// have 2**60.
+pub const MOST_NODES: usize = 1000;
 
 /// How a table's values are encoded, as far as this file knows better than a Python codec.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,39 +38,32 @@ impl Kind {
 
 /// Whether a decoded value may stay in memory as it is.
 pub fn may_stay(value: Object<'_, '_>, kind: Kind) -> bool {
-    let value = value.as_ptr();
-    // SAFETY: GIL held, `value` is alive.
-    unsafe {
-        match kind {
-            Kind::Bytes => ffi::PyBytes_CheckExact(value) != 0,
-            Kind::Other => is_atom(value) && ffi::PyBytes_CheckExact(value) == 0,
-            Kind::Pickle => is_atom(value) || is_tuple_of_atoms(value, 8),
-        }
+    match kind {
+        Kind::Bytes => value.is_exact_instance_of::<PyBytes>(),
+        Kind::Other => is_atom(value) && !value.is_exact_instance_of::<PyBytes>(),
+        Kind::Pickle => is_atom(value) || is_tuple_of_atoms(value, &mut { MOST_NODES }),
     }
 }
 
-unsafe fn is_atom(value: *mut PyObject) -> bool {
-    // SAFETY: by `may_stay`.
-    unsafe {
-        ffi::PyBytes_CheckExact(value) != 0
-            || ffi::PyUnicode_CheckExact(value) != 0
-            || ffi::PyLong_CheckExact(value) != 0
-            || ffi::PyFloat_CheckExact(value) != 0
-            || ffi::PyBool_Check(value) != 0
-            || value == ffi::Py_None()
-    }
+pub fn is_atom(value: Object<'_, '_>) -> bool {
+    value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyBytes>()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_none()
 }
 
-unsafe fn is_tuple_of_atoms(value: *mut PyObject, depth: u32) -> bool {
-    // SAFETY: by `may_stay`; the items of a live tuple are alive.
-    unsafe {
-        depth > 0
-            && ffi::PyTuple_CheckExact(value) != 0
-            && (0..ffi::PyTuple_GET_SIZE(value)).all(|index| {
-                let item = ffi::PyTuple_GET_ITEM(value, index);
-                is_atom(item) || is_tuple_of_atoms(item, depth - 1)
-            })
-    }
+fn is_tuple_of_atoms(value: Object<'_, '_>, nodes: &mut usize) -> bool {
+    value.is_exact_instance_of::<PyTuple>()
+        && sequence_len(value).is_some_and(|items| takes(items, nodes))
+        && all_items(value, |&item| is_atom(item) || is_tuple_of_atoms(item, nodes))
+}
+
+/// Count so many items; false where there are too many in all.
+pub fn takes(items: usize, nodes: &mut usize) -> bool {
+    let left = nodes.checked_sub(items);
+    left.inspect(|left| *nodes = *left).is_some()
 }
 
 /// Exactly what `pickle.dumps(value, 5)` gives, for None, bool, int (64 bits), float, str and bytes; None for all else.

@@ -54,7 +54,7 @@ pub fn done(this: This<'_, '_>) -> Option<Ref> {
 /// Block this thread, not the interpreter, until it is finished.
 pub fn wait(this: This<'_, '_>) -> Option<Ref> {
     loop {
-        let seen = completion::deliveries();
+        let seen = completion::wakes();
         if this.state.get() == State::Pending {
             look(this);
         }

@@ -142,6 +142,16 @@ impl Awaitable {
     }
 }
 
+/// Of one that has no value.
+#[cold]
+#[inline(never)] // it would cost each hit a large frame
+fn finalize_rare(this: This<'_, '_>) {
+    if this.state.get() == State::Pending {
+        drop(leave_pending(this, None, State::Cancelled));
+    }
+    report::unseen_failure(this);
+}
+
 impl Content for Awaitable {
     fn kind() -> &'static Kind<Self> {
         &KIND
@@ -150,10 +160,7 @@ impl Content for Awaitable {
     #[inline(always)]
     fn finalize(this: This<'_, '_>) {
         if this.state.get() != State::Ready {
-            if this.state.get() == State::Pending {
-                drop(leave_pending(this, None, State::Cancelled));
-            }
-            report::unseen_failure(this);
+            finalize_rare(this);
         }
     }
 
