@@ -2,7 +2,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build bench test torture lint type matrix limits wheel history notebook lock clean
+.PHONY: help setup build bench test torture lint type audit matrix limits wheel history notebook lock clean
 
 PYTHON ?= python3
 # The label of this machine in results: its processor, never its name.
@@ -16,7 +16,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/asyncdictsqlit
 # rustup's, the system's or any other cargo, in front of PATH; or one sentence that says what is missing.
 RUST = rust=$$(sh .ci/rust.sh) && PATH="$(abspath $(VENV)/bin):$$rust:$$PATH"
 SOURCES := $(shell find rust_core -type f -not -path '*/target/*') .cargo/config.toml pyproject.toml
-GROUPS = build dev examples harness history lint lock notebook peers test
+GROUPS = audit build dev examples harness history lint lock notebook peers test
 TESTED = examples harness notebook peers test
 
 help: ## list the targets
@@ -65,6 +65,11 @@ lint: $(VENV)/.built $(VENV)/.group-lint ## Python and Rust, no warning allowed
 type: $(VENV)/.built $(TESTED:%=$(VENV)/.group-%) $(VENV)/.group-lint ## types, and the layers of the imports
 	$(VENV)/bin/mypy
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
+
+# Cargo's plugin is not ours to install: cargo install --locked cargo-deny.
+audit: $(VENV)/.group-audit ## known vulnerabilities, licences and sources of what is used (asks the network)
+	$(RUST) cargo deny --manifest-path rust_core/Cargo.toml check
+	$(VENV)/bin/pip-audit --disable-pip --no-deps --requirement .ci/constraints.txt
 
 matrix: $(VENV)/.group-build ## the conformance suite on a wheel for every other Python found here
 	$(RUST) sh .ci/matrix.sh

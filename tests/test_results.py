@@ -14,6 +14,7 @@ import pytest
 from harness.cli.report import PAGES
 from harness.measure.records import read
 from harness.measure.remote import ROOT
+from harness.powercut import table as powercut
 from harness.report.checked import problems
 from harness.report.html import page
 from harness.report.markdown import named, replaced
@@ -109,6 +110,14 @@ def test_the_page_names_its_records_and_their_commands(written: str) -> None:
     assert named_in(written)
     assert all((RUNS / name).exists() for name in named_in(written))
     assert all(read(RUNS / name)[0]["command"] in html.unescape(written) for name in named_in(written))
+
+
+def test_the_page_shows_what_each_store_loses_at_a_power_cut(written: str) -> None:
+    records = powercut.newest(RESULTS / "trust")
+    names = '<td class="name">{}</td>' * 2 + "<td>{}</td>" * 8
+    rows = [names.format(*map(html.escape, powercut.cells(record))) for record in records]
+    assert len(rows) > 20
+    assert all(row in written for row in rows)
 
 
 def test_the_page_that_is_kept_loads_nothing_and_has_figures() -> None:

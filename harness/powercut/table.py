@@ -7,11 +7,11 @@ from typing import Any, Dict, List, Tuple
 
 from harness.measure.records import Record, read
 
-HEAD = (
-    "| store | configuration | power cuts | of them lost acknowledged calls | most calls lost | oldest of them |"
-    " in part | holes | corrupt | kills that lost |\n"
-    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-)
+HEADINGS = [
+    "store", "configuration", "power cuts", "of them lost acknowledged calls", "most calls lost", "oldest of them",
+    "in part", "holes", "corrupt", "kills that lost",
+]  # fmt: skip
+NAMES = 2  # columns that name the row
 
 
 def newest(folder: Path) -> List[Record]:
@@ -35,7 +35,8 @@ def _time(record: Record) -> str:
 
 def markdown(records: List[Record]) -> str:
     """Return the table."""
-    return HEAD + "".join(_row(record) for record in records)
+    rule = ["---"] * NAMES + ["---:"] * (len(HEADINGS) - NAMES)
+    return "".join(f"| {' | '.join(row)} |\n" for row in [HEADINGS, rule, *map(cells, records)])
 
 
 def written_into(page: str, records: List[Record]) -> str:
@@ -53,10 +54,11 @@ def between(page: str, name: str, text: str) -> str:
     return before + start + text + end + after
 
 
-def _row(record: Record) -> str:
+def cells(record: Record) -> List[str]:
+    """Return the row of a record."""
     strict = ", POSIX folders" if record["params"]["strict_directory"] else ""
     age = f"{record['lost_most_s']:.2f} s" if record["lost_most"] else "-"
-    cells = [record["contender"], record["configuration"] + strict, f"{record['n']:,}", record["losing"]]
-    cells += [record["lost_most"], age, record["torn"], record["holes"], record["corrupt"]]
-    cells += [f"{record['killed_losing']} of {record['killed']}"]
-    return "| " + " | ".join(str(cell) for cell in cells) + " |\n"
+    counted = [record["lost_most"], age, record["torn"], record["holes"], record["corrupt"]]
+    killed = f"{record['killed_losing']} of {record['killed']}"
+    return [record["contender"], record["configuration"] + strict, f"{record['n']:,}",
+            *map(str, [record["losing"], *counted, killed])]  # fmt: skip

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Callable, Iterable, List, Optional
 
+from harness.powercut import table as powercut
 from harness.report import history, limits, tables
 from harness.report.markdown import source
 from harness.report.recorded import Recorded, newest
@@ -24,6 +25,11 @@ th { color: #374151; border-bottom-color: #9ca3af } .name { text-align: left }
 _INTRODUCTION = (
     "Every number comes from a record that the command beside it makes again. Stores are sorted by what an "
     "acknowledged write survives: numbers of different classes do not compare. Times are medians (quartiles)."
+)
+_ABOUT_LOSSES = (
+    "What was gone of acknowledged calls after simulated power cuts, and after kills (cuts that keep all that was "
+    "written). A loss is a broken promise only where something was promised: docs/durability.md explains each column. "
+    "Made by python -m harness.powercut run; its records are in results/trust."
 )
 
 Draw = Callable[[Recorded], Iterable[bytes]]  # PNG files
@@ -43,6 +49,7 @@ def page(results: Path, draw: Draw) -> str:
         if path is not None:
             run = Recorded.load(path)
             sections += [f"<p>{_source(run)}</p>", _table(limits.limits(run))]
+    sections += _lost(results / "trust")
     sections += _history(results / "asv")
     return _document(sections)
 
@@ -53,6 +60,14 @@ def _stage(run: Recorded) -> List[Table]:
 
 def _blocks(run: Recorded) -> List[Table]:
     return [tables.blocks(run)]
+
+
+def _lost(folder: Path) -> List[str]:
+    records = powercut.newest(folder)
+    if not records:
+        return []
+    found = Table("What a power cut and a kill lose", powercut.HEADINGS, [("", list(map(powercut.cells, records)))])
+    return [f"<p>{escape(_ABOUT_LOSSES)}</p>", _table(found)]
 
 
 def _history(folder: Path) -> List[str]:

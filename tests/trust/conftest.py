@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+import tempfile
+from pathlib import Path
 from typing import Iterator, Optional
 
 import pytest
@@ -42,3 +44,11 @@ def _record(request: pytest.FixtureRequest, long: bool) -> Iterator[Optional[Rec
 def figures(_record: Optional[RecordFile]) -> Figures:
     """Return where a test puts its figures."""
     return Figures(_record)
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder in memory, where there is one: syncs cost nothing there."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)

@@ -7,9 +7,11 @@ import os
 import resource
 import sqlite3
 import sys
-from typing import Any, Callable, List
+from pathlib import Path
+from typing import Any, Callable, List, Mapping, Tuple
 
 from asyncdictsqlite import AsyncDictSQLite, UnsafePickleError, ValueDecodingError
+from asyncdictsqlite.codec import make_codec
 from tests.trust.farm import Case, Lines, Say
 from tests.trust.hostile_forms import MARK, forms
 
@@ -20,13 +22,18 @@ MODULES = ("this", "code", "pty", "runpy")
 
 def plant(case: Case, _before: Lines, say: Say) -> None:
     """Make a file whose values are hostile, each beside a harmless one."""
-    with AsyncDictSQLite(case["path"], backend=case["backend"], persist_mode="writethrough") as db:
+    make(case["path"], case["backend"], forms())
+    say(["planted", len(forms())])
+
+
+def make(path: str, backend: str, streams: Mapping[str, bytes]) -> None:
+    """Make a file that holds streams as pickles."""
+    with AsyncDictSQLite(path, backend=backend, persist_mode="writethrough") as db:
         db["harmless"] = 1
-    connection = sqlite3.connect(case["path"])
-    connection.executemany("INSERT INTO main (key, value) VALUES (?, ?)", forms().items())
+    connection = sqlite3.connect(path)
+    connection.executemany("INSERT INTO main (key, value) VALUES (?, ?)", streams.items())
     connection.commit()
     connection.close()
-    say(["planted", len(forms())])
 
 
 def read(case: Case, _before: Lines, say: Say) -> None:
@@ -68,6 +75,33 @@ async def _read(case: Case, say: Say) -> None:
 async def _first(db: AsyncDictSQLite, name: str) -> Any:
     values: List[Any] = [value async for value in db.avalues(start=name, limit=1)]
     return values
+
+
+def plant_corpus(case: Case, _before: Lines, _say: Say) -> None:
+    """Make a file of a corpus."""
+    make(case["path"], "threads", {one.name: one.read_bytes() for one in Path(case["corpus"]).iterdir()})
+
+
+def compare_corpus(case: Case, _before: Lines, say: Say) -> None:
+    """Read a corpus from a file, which in Rust has a way of its own for what is plain: it ends as the codec ends."""
+    codec, compared = make_codec("pickle"), 0
+    with AsyncDictSQLite(case["path"], backend="rust") as db:
+        for one in Path(case["corpus"]).iterdir():
+            wanted = _end(codec.decode, one.read_bytes())
+            for _ in ("cold", "hit"):
+                found = _end(db.get, one.name)
+                if found != wanted:
+                    say(["bad", f"{one.read_bytes()!r}: {found}, not {wanted}"])
+            compared += 1
+    say(["compared", compared])
+
+
+def _end(call: Callable[[Any], Any], argument: Any) -> Tuple[str, str]:
+    try:
+        value = call(argument)
+    except Exception as error:
+        return type(error).__name__, ""
+    return type(value).__name__, ascii(value)
 
 
 def _watch(event: str, arguments: Any, say: Say) -> None:

@@ -53,6 +53,7 @@ class Storm:
             await asyncio.wait_for(asyncio.gather(*(self.one() for _ in range(AT_ONCE))), 15)
             if sys.version_info >= (3, 11):
                 await asyncio.wait_for(self.task_group(), 15)
+        await self.db.aset("single", 0)  # all that was cancelled comes before it
         await self.whole(self.db)
         await self.db.aclose()
         if self.case["mode"] != "memory":

@@ -18,10 +18,10 @@ MODES = ["pickle", "json", "jsonb", "bytes"]
 
 
 @every_backend
-def test_a_damaged_file_is_an_error_of_ours(tmp_path: Path, figures: Figures, long: bool, backend: str) -> None:
-    sound = [dict(backend=backend, storage_mode=mode, path=str(tmp_path / f"{mode}.sound")) for mode in MODES]
+def test_a_damaged_file_is_an_error_of_ours(in_memory: Path, figures: Figures, long: bool, backend: str) -> None:
+    sound = [dict(backend=backend, storage_mode=mode, path=str(in_memory / f"{mode}.sound")) for mode in MODES]
     assert problems(spread([make], sound)) == []
-    outcomes = spread([damage, use], cases(tmp_path, backend, SEED, 50 if long else 3, MODES))
+    outcomes = spread([damage, use], cases(in_memory, backend, SEED, 50 if long else 3, MODES))
     bad = problems(outcomes)
     said = [line for outcome in outcomes for line in outcome.lines]
     errors = Counter(line[1] for line in said if line[0] == "error")

@@ -16,6 +16,7 @@ from tests.trust.farm import problems, spread
 from tests.trust.figures import Figures
 from tests.trust.hostile_children import plant, read
 from tests.trust.hostile_forms import forms
+from tests.trust.sound_values import VALUES
 
 pytestmark = pytest.mark.timeout(900)
 LEAST_FORMS = 200
@@ -59,12 +60,6 @@ def test_damaged_values_are_values_or_errors_of_ours(figures: Figures, long: boo
         except (UnsafePickleError, ValueDecodingError) as error:
             ends[type(error).__name__] += 1
     figures.add("19", f"mutated {mode}", "any", SEED, decoded=sum(ends.values()), uncaught_classes=0, **ends)
-
-
-VALUES = [
-    None, True, 0, -1, 2**70, 1.5, "text", "ä" * 40, [], {}, [1, "two", None], {"a": {"b": [1, 2, {"c": 3}]}},
-    list(range(300)), {str(number): number for number in range(40)}, [[[[[["deep"]]]]]], "x" * 5000,
-]  # fmt: skip
 
 
 def mutated(data: bytes, drawn: random.Random) -> bytes:

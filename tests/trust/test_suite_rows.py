@@ -34,7 +34,9 @@ ROWS: Dict[str, Tuple[str, int, List[str]]] = {
         "a_forked_child_is_refused_what_was_open", "a_forked_child_is_refused_a_memory_store",
         "a_fork_during_writes_harms_no_parent",
     ]),
-    "14": ("two libraries, one file", 3, ["a_second_library_in_one_process_is_refused"]),
+    "14": ("two libraries, one file", 3, [
+        "a_second_library_in_one_process_is_refused", "the_wal_reset_bug_decides_the_default",
+    ]),
     "18": ("bad input", 1, [
         "bad_table_names", "bad_paths", "names_with_a_meaning_elsewhere_are_plain", "files_that_are_no_database",
         "tables_of_another_shape", "readonly_stores", "bad_options",

@@ -53,6 +53,12 @@ MUTANTS: Dict[str, Mutant] = {
         "if True:",
         caught_by="test_long_reader.py and threads",
     ),
+    "16, a turn of the loop": Mutant(
+        "pycore/reader.py",
+        "cursor.close()",
+        "globals().setdefault('kept', []).append(cursor)",
+        caught_by="test_long_reader.py and threads and turn",
+    ),
     "17": Mutant(
         "pycore/engine.py",
         "raise CorruptError(message)",
@@ -64,6 +70,12 @@ MUTANTS: Dict[str, Mutant] = {
         "self._misses += len(keys)",
         "self._misses += len(keys); self._switches._random and __import__('time').sleep(0)",
         caught_by="test_blocking.py and threads and cold",
+    ),
+    "20b": Mutant(
+        "pycore/writer.py",
+        "self.transaction(self._touch, lambda epoch: None, synced=True)",
+        "self.connection.execute('PRAGMA wal_checkpoint(FULL)').fetchone()",
+        caught_by="test_long_reader.py and threads and flush",
     ),
 }
 
