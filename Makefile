@@ -2,7 +2,7 @@
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build bench test torture lint type audit matrix limits wheel history notebook lock clean
+.PHONY: help setup build bench test rust torture lint type audit matrix limits wheel history notebook lock clean
 
 PYTHON ?= python3
 # The label of this machine in results: its processor, never its name.
@@ -52,6 +52,10 @@ bench: $(VENV)/.built $(VENV)/.group-harness $(VENV)/.group-peers ## measure, pr
 
 test: $(VENV)/.built $(TESTED:%=$(VENV)/.group-%) ## the tests (TEST_ARGS='-k name' for some)
 	$(PY) -m pytest $(TEST_ARGS)
+
+rust: $(VENV)/.made ## the tests of the engine alone, and of its queues in thousands of orders of their threads
+	$(RUST) cargo test --quiet --locked --manifest-path rust_core/Cargo.toml --no-default-features
+	$(RUST) cargo test --quiet --locked --manifest-path rust_core/Cargo.toml --no-default-features --features shuttle shuttled
 
 torture: $(VENV)/.built $(TESTED:%=$(VENV)/.group-%) ## prove the promises at length, an hour (TORTURE_ARGS='-k soak' for a row)
 	$(PY) -m pytest tests/trust --torture $(TORTURE_ARGS)

@@ -82,17 +82,6 @@ def test_the_committed_baselines_tell_what_they_hold_for() -> None:
         assert "/" not in path.read_text(encoding="utf-8").replace("python -m", "")
 
 
-@pytest.mark.parametrize(("folder", "status"), [(None, 1), ("elsewhere", 0)])
-def test_in_another_folder_instructions_may_differ_more(
-    folder: Any, status: int, command: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command(KEPT, "--update")
-    facts = {**baseline.key(), **({"folder": folder} if folder else {})}
-    monkeypatch.setattr(baseline, "key", lambda: facts)
-    now = {**KEPT, "hits": {"instructions": 1015.0}}
-    assert bool(command(now, "--check").exit_code) == bool(status)
-
-
 @pytest.mark.parametrize("valgrind", ["none", "valgrind-4"])
 def test_without_the_same_valgrind_all_but_instructions_is_compared(
     valgrind: str, command: Any, monkeypatch: pytest.MonkeyPatch

@@ -285,7 +285,7 @@ def test_writes_to_files_are_counted_and_those_to_pipes_are_not(tmp_path: Path) 
 def test_instructions_repeat(tmp_path: Path) -> None:
     control = Tree("HEAD", "c", False, Path(json.__file__).parent, Path(sys.executable), "0")
     project = Project(ROOT, "json", "", OURS.bodies)
-    first, second = (instructions.counted(control, project, [bodies.CONTROL], tmp_path) for _ in range(2))
+    first, second = (instructions.counted(control, project, [bodies.CONTROL]) for _ in range(2))
     assert first["control"] == pytest.approx(second["control"], rel=0.01)
     assert first["control"][0] > 50
 
@@ -294,4 +294,4 @@ def test_instructions_repeat(tmp_path: Path) -> None:
 def test_instructions_of_another_tree_are_not_counted(tmp_path: Path) -> None:
     elsewhere = Tree("HEAD", "c", False, tmp_path, Path(sys.executable), "0")
     with pytest.raises(TreeError, match="imported from outside"):
-        instructions.counted(elsewhere, Project(ROOT, "json", "", OURS.bodies), [bodies.CONTROL], tmp_path)
+        instructions.counted(elsewhere, Project(ROOT, "json", "", OURS.bodies), [bodies.CONTROL])

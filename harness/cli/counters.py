@@ -58,7 +58,7 @@ def counters(check: bool, update: bool, baselines: Path, scratch: Path, as_json:
         if not baseline.has_instructions(before):
             screen.line(f"instructions are not compared: {path.name} was counted by another valgrind than is here")
             now = baseline.without_instructions(now)
-        _verdict(baseline.moved(before, now, baseline.tolerance(path, facts)), path)
+        _verdict(baseline.moved(before, now), path)
 
 
 def _table(now: baseline.Counters, before: Optional[baseline.Counters]) -> Table:

@@ -26,10 +26,8 @@ from harness.workloads import Params
 
 BASELINES = ROOT / "results" / "baselines"
 SCHEMA = 1
-VALGRIND, FOLDER = "valgrind", "folder"
-# Counts of writes are exact. Instructions repeat to 0.02 % in one folder; the names of folders decide where objects lie
-# in memory, and that how often the tables of the interpreter and of malloc collide.
-TOLERANCE, ELSEWHERE = 0.005, 0.02  # of instructions: in the folder of the baseline, and in another
+VALGRIND = "valgrind"
+TOLERANCE = 0.005  # of instructions; counts of writes are exact
 
 # Nothing is flushed while instructions are counted.
 _QUIET = {"flush_interval": 3600.0, "max_unsaved": 10**7, "max_unsaved_bytes": 2**31}
@@ -80,7 +78,6 @@ def key() -> Dict[str, str]:
         "rustc": _said(["sh", "-c", 'rust=$(sh .ci/rust.sh) && "$rust/rustc" --version']),
         "sqlite": f"{rust.sqlite_version()} built in, {sqlite3.sqlite_version} of Python",
         "libc": " ".join(platform.libc_ver()),
-        FOLDER: hashlib.sha256(str(ROOT).encode()).hexdigest()[:8],
         VALGRIND: _said(["valgrind", "--version"]) if not instructions.missing() else "none",
     }
 
@@ -92,7 +89,7 @@ def _said(command: List[str]) -> str:
 
 def path_of(facts: Dict[str, str], folder: Path = BASELINES) -> Path:
     """Return the file of a key."""
-    named = {name: value for name, value in facts.items() if name not in (VALGRIND, FOLDER)}
+    named = {name: value for name, value in facts.items() if name != VALGRIND}
     digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:8]
     version = re.sub(r"[^0-9.]", "", facts["python"].split()[1])
     return folder / f"cpython-{version}-{facts['machine']}-{digest}.json"
@@ -109,7 +106,7 @@ def measured(scratch: Path, step: Callable[[str], None]) -> Counters:
         if not instructions.missing():
             step("instructions")
             try:
-                counts = instructions.counted(_here(), OURS, CPU, Path(folder))
+                counts = instructions.counted(_here(), OURS, CPU)
             except TreeError as error:
                 raise NotCountedError(str(error)) from error
             found.update((name, {INSTRUCTIONS: min(runs)}) for name, runs in counts.items())
@@ -141,17 +138,17 @@ def _written(body: Body, folder: Path) -> Dict[str, float]:
     return {name: counters[name] for name in WRITES if name in counters}
 
 
-def moved(before: Counters, now: Counters, tolerance: float = TOLERANCE) -> List[Moved]:
+def moved(before: Counters, now: Counters) -> List[Moved]:
     """Return what differs, of instructions by more than the tolerance, or is on one side only."""
     pairs = sorted({(body, name) for counters in (before, now) for body in counters for name in counters[body]})
     found = [Moved(body, name, before.get(body, {}).get(name), now.get(body, {}).get(name)) for body, name in pairs]
-    return [one for one in found if not _same(one, tolerance)]
+    return [one for one in found if not _same(one)]
 
 
-def _same(one: Moved, tolerance: float) -> bool:
+def _same(one: Moved) -> bool:
     if one.before is None or one.now is None:
         return False
-    return abs(one.now - one.before) <= (tolerance * one.before if one.counter == INSTRUCTIONS else 0.0)
+    return abs(one.now - one.before) <= (TOLERANCE * one.before if one.counter == INSTRUCTIONS else 0.0)
 
 
 def load(path: Path, facts: Dict[str, str]) -> Optional[Counters]:
@@ -171,12 +168,6 @@ def without_instructions(counters: Counters) -> Counters:
     """Leave the instructions out, and what has no other counter."""
     others = {body: {name: found[name] for name in found if name != INSTRUCTIONS} for body, found in counters.items()}
     return {body: found for body, found in others.items() if found}
-
-
-def tolerance(path: Path, facts: Dict[str, str]) -> float:
-    """Return how far instructions may be off."""
-    here = json.loads(path.read_text(encoding="utf-8"))["key"].get(FOLDER) == facts.get(FOLDER)
-    return TOLERANCE if here else ELSEWHERE
 
 
 def has_instructions(counters: Counters) -> bool:

@@ -151,7 +151,7 @@ class Gate:
         if instructions.missing():
             self.screen.line(instructions.missing())
             return {}
-        found = instructions.counted(tree, self.asked.project, bodies, self.scratch)
+        found = instructions.counted(tree, self.asked.project, bodies)
         return {body: {counting.INSTRUCTIONS: counts} for body, counts in found.items()}
 
     def _plant(self, record: GateRecord, stand: Stand) -> None:

@@ -1,4 +1,4 @@
-"""Row 22: the engine's own tests, plain and under AddressSanitizer, SQLite included; `make lint` runs clippy."""
+"""Row 22: the engine's own tests, plain, under shuttle and under AddressSanitizer; `make lint` runs clippy."""
 
 from __future__ import annotations
 
@@ -26,24 +26,32 @@ def run(*command: str, environment: Mapping[str, str] = MappingProxyType({})) ->
     """Run a command of the Rust that the Makefile would take."""
     folder = subprocess.run(["sh", ".ci/rust.sh"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     path = os.pathsep.join([folder, os.environ["PATH"]])
-    return subprocess.run(command, cwd=ROOT / "rust_core", env={**os.environ, "PATH": path, **environment},
+    return subprocess.run(command, cwd=ROOT / "rust_core", env={**os.environ, "PATH": path, "RUSTUP_AUTO_INSTALL": "0", **environment},
                           check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
 
 
-def add_figures(figures: Figures, test: str, output: str) -> None:
+def add_figures(figures: Figures, test: str, output: str, least: int = 50) -> None:
     """Add how many tests passed, how many failed."""
     results: List[List[str]] = re.findall(r"(\d+) passed; (\d+) failed", output)
     passed, failed = (sum(int(result[at]) for result in results) for at in (0, 1))
     figures.add("22", test, "rust", 0, passed=passed, failed=failed)
-    assert passed > 50
+    assert passed > least
 
 
 def test_the_engine_passes_its_own_tests(figures: Figures, long: bool) -> None:
     if not long:
-        pytest.skip("the long tier runs this")
+        pytest.skip("the long tier and `make rust` run this")
     ended = run("cargo", "test", "--locked", "--no-default-features")
     assert ended.returncode == 0, ended.stdout
     add_figures(figures, "cargo test", ended.stdout)
+
+
+def test_the_queues_keep_their_promises_in_every_order_of_threads_that_was_tried(figures: Figures, long: bool) -> None:
+    if not long:
+        pytest.skip("the long tier and `make rust` run this")
+    ended = run("cargo", "test", "--locked", "--no-default-features", "--features", "shuttle", "shuttled")
+    assert ended.returncode == 0, ended.stdout
+    add_figures(figures, "inbox and outbox under shuttle, 6,000 orders each", ended.stdout, least=6)
 
 
 @pytest.mark.skipif(
