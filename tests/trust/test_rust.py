@@ -26,7 +26,8 @@ def run(*command: str, environment: Mapping[str, str] = MappingProxyType({})) ->
     """Run a command of the Rust that the Makefile would take."""
     folder = subprocess.run(["sh", ".ci/rust.sh"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     path = os.pathsep.join([folder, os.environ["PATH"]])
-    return subprocess.run(command, cwd=ROOT / "rust_core", env={**os.environ, "PATH": path, "RUSTUP_AUTO_INSTALL": "0", **environment},
+    variables = {**os.environ, "PATH": path, "RUSTUP_AUTO_INSTALL": "0", **environment}
+    return subprocess.run(command, cwd=ROOT / "rust_core", env=variables,
                           check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
 
 

@@ -267,17 +267,6 @@ impl<J> Inbox<J> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner) // whole after any panic: nothing in here runs foreign code
     }
 
-    /// Add the commits that have come meanwhile, up to so many in all; tells whether there were any.
-    pub fn take_commits(&self, batch: &mut Batch<J>, most: usize) -> bool {
-        let before = batch.requests.len();
-        let mut taken = self.taken();
-        self.collect(&mut taken);
-        let commits = taken.requests.iter().take_while(|request| request.call.is_commit()).count();
-        let count = commits.min(most.saturating_sub(before));
-        batch.requests.extend(taken.requests.drain(..count));
-        count > 0
-    }
-
     /// How many requests may be taken now: commits that share one transaction, or one other request.
     fn ready(&self, requests: &VecDeque<Request<J>>) -> usize {
         let Some(first) = requests.front() else { return 0 };

@@ -18,11 +18,6 @@ use std::time::{Duration, Instant};
 /// Before the first retry of a failed flush.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long after a call the next one of its group may come, and how long a group may be waited for: less than what the
-/// commit that it saves would take.
-const BETWEEN_CALLS: Duration = Duration::from_micros(10);
-const LONGEST_GATHERING: Duration = Duration::from_micros(100);
-
 pub struct Writer<J: Job> {
     pub(super) shared: Arc<Shared<J>>,
     pub(super) transactions: Transactions<J>,
@@ -124,27 +119,7 @@ impl<J: Job> Writer<J> {
         }
     }
 
-    /// The callers of the last group call again one after the other: wait for as many, as long as they keep coming.
-    fn gather(&self, batch: &mut Batch<J>) {
-        let expected = self.load.min(self.shared.settings.buffer_size);
-        if batch.requests.len() >= expected || self.shared.injected.is_armed() {
-            return;
-        }
-        let began = Instant::now();
-        let mut last_came = began;
-        while batch.requests.len() < expected {
-            std::thread::yield_now();
-            let now = Instant::now();
-            if self.shared.to_writer.take_commits(batch, expected) {
-                last_came = now;
-            } else if now - last_came > BETWEEN_CALLS || now - began > LONGEST_GATHERING {
-                break;
-            }
-        }
-    }
-
     fn commit(&mut self, batch: &mut Batch<J>) {
-        self.gather(batch);
         let outcomes = if self.shared.settings.readonly {
             batch.requests.iter().map(|_| Err(Failure::readonly(&self.shared.settings.path))).collect()
         } else {
