@@ -14,6 +14,7 @@ from asyncdictsqlite.testing.checks.processes_shared import hold_transaction
 from asyncdictsqlite.testing.peer import Peer
 from harness.probes.stall import Watch
 from tests.trust.farm import Case, Lines, Say
+from tests.trust.waits import WaitWatch
 
 KEYS = [f"k{number}" for number in range(20_000)]
 TASKS = 32
@@ -38,11 +39,12 @@ async def _hold_the_loop(case: Case, say: Say) -> None:
             holder = stack.enter_context(Peer(hold_transaction, case["path"]))
             holder.hear()
             asyncio.get_running_loop().call_later(case["held_s"], holder.tell, "release")
-        kind: Any = Watch if case["backend"] == "rust" else CalledWatch
+        kind: Any = WaitWatch if case["backend"] == "rust" else CalledWatch
         watch = stack.enter_context(kind())
         until = time.perf_counter() + case["seconds"]
         made = await asyncio.gather(*(_some(db, until, f"{case['seed']}/{task}") for task in range(TASKS)))
-    say(["callbacks", len(watch.times), watch.switches, max(watch.times) / 1000, sum(made)])
+    waits = getattr(watch, "waits", {})
+    say(["callbacks", len(watch.times), waits, watch.switches, max(watch.times) / 1000, sum(made)])
     for what in sorted(getattr(watch, "blocking", ())):
         say(["bad", f"the loop's thread calls {what}"])
     await db.aclose()

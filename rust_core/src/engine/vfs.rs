@@ -7,7 +7,7 @@ use super::coherence::Coherence;
 use super::wal_index::main_file;
 use rusqlite::{Connection, ffi};
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What the files of a connection tell, and what their locks wait for.
@@ -20,8 +20,11 @@ pub struct Watch {
     pub fail_sync: AtomicBool,
     /// Told before the write lock goes; None where no other process can be there.
     pub coherence: Option<Arc<Coherence>>,
-    /// Held while a lock of the wal-index is taken or given back, for SQLite has a mutex there. None: the caller has it.
+    /// Held while a lock of the wal-index is taken or given back, for SQLite has a mutex there. None: of the inline reader,
+    /// which holds it all the time.
     pub index: Option<Arc<Mutex<()>>>,
+    /// Locks of the wal-index that were refused, one after the other.
+    pub refusals: AtomicU32,
 }
 
 #[repr(C)] // `methods` first: a file's method pointer is the pointer to this
@@ -108,12 +111,30 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, offset: c_int, n: c_
         {
             coherence.end_write();
         }
-        let index = table.watch.index.as_ref();
-        let _turn = index.map(|index| index.lock().unwrap_or_else(PoisonError::into_inner));
-        match (*table.original).xShmLock {
-            Some(original) => original(file, offset, n, flags),
-            None => ffi::SQLITE_IOERR_SHMLOCK,
+        let Some(original) = (*table.original).xShmLock else { return ffi::SQLITE_IOERR_SHMLOCK };
+        match &table.watch.index {
+            Some(index) => {
+                let _turn = index.lock().unwrap_or_else(PoisonError::into_inner);
+                original(file, offset, n, flags)
+            }
+            None => table.watch.at_once(original(file, offset, n, flags), flags),
         }
+    }
+}
+
+/// Slots for read marks that a reader may ask for in vain before it takes another one, or waits.
+const SLOTS: u32 = 4;
+
+impl Watch {
+    /// To SQLite a refused lock means: sleep and try again, for ten seconds. Who has the lock may need our turn to give
+    /// it back, so the inline reader gives up instead.
+    fn at_once(&self, code: c_int, flags: c_int) -> c_int {
+        if code != ffi::SQLITE_BUSY {
+            self.refusals.store(0, Ordering::Relaxed);
+            return code;
+        }
+        let refusals = self.refusals.fetch_add(1, Ordering::Relaxed);
+        if flags & ffi::SQLITE_SHM_SHARED != 0 || refusals >= SLOTS { ffi::SQLITE_IOERR_SHMLOCK } else { code }
     }
 }
 
