@@ -29,8 +29,8 @@ def counters(check: bool, update: bool, baselines: Path, scratch: Path, as_json:
     """Count what the main operations cost: instructions, write calls, bytes, syncs, commits.
 
     Counters do not depend on how busy the machine is. Instructions need valgrind and are left out without it. A
-    baseline holds for one CPython build, rustc, SQLite and libc: where there is none for this machine, nothing is
-    compared.
+    baseline holds for one processor, CPython build, rustc, SQLite and libc: where there is none for this machine,
+    nothing is compared.
     """
     writable(scratch, "--scratch")
     screen = Screen(quiet=as_json)
@@ -53,7 +53,8 @@ def counters(check: bool, update: bool, baselines: Path, scratch: Path, as_json:
         baseline.save(path, facts, now)
         screen.line(f"baseline: {os.path.relpath(path)}")
     elif before is None:
-        screen.line(f"nothing to compare with: no baseline {path.name} for this CPython, rustc, SQLite and libc")
+        what = "this processor, CPython, rustc, SQLite and libc"
+        screen.line(f"nothing to compare with: no baseline {path.name} for {what}")
     elif check:
         if not baseline.has_instructions(before):
             screen.line(f"instructions are not compared: {path.name} was counted by another valgrind than is here")

@@ -21,6 +21,7 @@ from harness.gate.counting import INSTRUCTIONS, WRITES
 from harness.gate.trees import Tree, TreeError
 from harness.measure import syncs
 from harness.measure.case import Case
+from harness.measure.host import cpu_model
 from harness.measure.remote import ROOT, environment
 from harness.workloads import Params
 
@@ -74,6 +75,7 @@ def key() -> Dict[str, str]:
 
     return {
         "machine": platform.machine(),
+        "cpu": cpu_model(),  # libc chooses its functions by it
         "python": f"{platform.python_implementation()} {platform.python_version()} {platform.python_compiler()}",
         "rustc": _said(["sh", "-c", 'rust=$(sh .ci/rust.sh) && "$rust/rustc" --version']),
         "sqlite": f"{rust.sqlite_version()} built in, {sqlite3.sqlite_version} of Python",
