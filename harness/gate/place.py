@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator
 
+from harness.gate.plant import TURNS
 from harness.gate.trees import Tree, TreeError
 from harness.measure.remote import ROOT
 
@@ -42,7 +43,7 @@ class Place:
 
     def environment(self) -> Dict[str, str]:
         """Return the same variables in every shell: they lie in memory, too, and move what comes after them."""
-        kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+        kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", TURNS) if name in os.environ}
         return {
             "PATH": os.defpath,
             "LANG": "C.UTF-8",
