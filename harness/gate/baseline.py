@@ -28,7 +28,10 @@ from harness.workloads import Params
 BASELINES = ROOT / "results" / "baselines"
 SCHEMA = 1
 VALGRIND = "valgrind"
-TOLERANCE = 0.005  # of instructions; counts of writes are exact
+# Of instructions; counts of writes are exact. The names and sizes of files that are mapped still move what lies in
+# memory: 0.3 % from one checkout to the next, but 1.2 % where the pickler looks addresses up in its memo.
+TOLERANCE = 0.01
+PICKLED = 0.03
 
 # Nothing is flushed while instructions are counted.
 _QUIET = {"flush_interval": 3600.0, "max_unsaved": 10**7, "max_unsaved_bytes": 2**31}
@@ -150,7 +153,12 @@ def moved(before: Counters, now: Counters) -> List[Moved]:
 def _same(one: Moved) -> bool:
     if one.before is None or one.now is None:
         return False
-    return abs(one.now - one.before) <= (TOLERANCE * one.before if one.counter == INSTRUCTIONS else 0.0)
+    return abs(one.now - one.before) <= (_tolerance(one.body) * one.before if one.counter == INSTRUCTIONS else 0.0)
+
+
+def _tolerance(body: str) -> float:
+    pickled = any(cpu.name == body and cpu.case.params.value_kind == "dict" for cpu in CPU)
+    return PICKLED if pickled else TOLERANCE
 
 
 def load(path: Path, facts: Dict[str, str]) -> Optional[Counters]:
