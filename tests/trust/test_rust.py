@@ -19,7 +19,7 @@ from tests.trust.figures import Figures
 pytestmark = pytest.mark.timeout(1200)
 TARGET = f"{platform.machine()}-unknown-linux-gnu"
 # What tests leak on purpose: words of a WAL's index that nobody unmaps, a connection whose process "has died".
-LEAKED = "leak:coherence::tests\nleak:keeps_its_wal\n"
+LEAKED = "leak:coherence::tests\nleak:unpublished::tests\nleak:keeps_its_wal\n"
 
 
 def run(*command: str, environment: Mapping[str, str] = MappingProxyType({})) -> subprocess.CompletedProcess[str]:
