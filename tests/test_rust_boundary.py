@@ -249,6 +249,28 @@ def test_a_failure_is_raised_each_time_it_is_awaited(cold: Any) -> None:
     asyncio.run(main())
 
 
+class _SlowToBind(asyncio.SelectorEventLoop):
+    """Takes a new descriptor only when an operation is done."""
+
+    operation: Any = None
+
+    def add_reader(self, *given: Any) -> Any:
+        while self.operation is not None and not self.operation.done():
+            time.sleep(0.001)
+        return super().add_reader(*given)
+
+
+def test_one_that_is_finished_while_it_is_bound_belongs_to_the_running_loop(cold: Any) -> None:
+    loop = _SlowToBind()
+
+    async def main() -> None:
+        loop.operation = operation = pending(cold)
+        assert operation.get_loop() is loop
+
+    with contextlib.closing(loop):
+        loop.run_until_complete(main())
+
+
 def _traceback(error: BaseException) -> Iterator[Any]:
     step = error.__traceback__
     while step is not None:

@@ -13,8 +13,9 @@ use pyo3::sync::PyOnceLock;
 fn loop_of(this: This<'_, '_>) -> PyResult<Ref> {
     if this.state.get() == State::Pending {
         bind(this)?;
-    } else if this.event_loop.as_ptr().is_null() {
-        remember_running_loop(this);
+    }
+    if this.event_loop.as_ptr().is_null() {
+        remember_running_loop(this); // it was finished, or it is by now
     }
     this.event_loop.get().ok_or_else(|| PyRuntimeError::new_err("no running event loop"))
 }
