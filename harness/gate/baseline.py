@@ -78,13 +78,20 @@ def key() -> Dict[str, str]:
 
     return {
         "machine": platform.machine(),
-        "cpu": cpu_model(),  # libc chooses its functions by it
+        "cpu": f"{cpu_model()} {_cpu_flags()}",  # libc chooses its functions by them
         "python": f"{platform.python_implementation()} {platform.python_version()} {platform.python_compiler()}",
         "rustc": _said(["sh", "-c", 'rust=$(sh .ci/rust.sh) && "$rust/rustc" --version']),
         "sqlite": f"{rust.sqlite_version()} built in, {sqlite3.sqlite_version} of Python",
         "libc": " ".join(platform.libc_ver()),
         VALGRIND: _said(["valgrind", "--version"]) if not instructions.missing() else "none",
     }
+
+
+def _cpu_flags() -> str:
+    info = Path("/proc/cpuinfo")
+    text = info.read_text(encoding="utf-8") if info.exists() else ""
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
+    return hashlib.sha256(found.group(1).encode()).hexdigest()[:8] if found else "unknown"
 
 
 def _said(command: List[str]) -> str:
