@@ -23,10 +23,10 @@ def compiler() -> List[str]:
     return words if words and shutil.which(words[0]) else []
 
 
-def build(folder: Path) -> Dict[str, str]:
-    """Build the library; return the environment that loads it into a child."""
-    library = folder / "faults.so"
-    source = Path(__file__).with_name("faults.c")
+def build(folder: Path, name: str = "faults.c") -> Dict[str, str]:
+    """Build a library of this folder; return the environment that loads it into a child."""
+    source = Path(__file__).with_name(name)
+    library = folder / source.with_suffix(".so").name
     subprocess.run([*compiler(), "-O1", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
     return {"LD_PRELOAD": str(library)}
 

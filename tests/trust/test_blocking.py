@@ -13,8 +13,8 @@ from tests.stores import every_backend
 from tests.trust.blocking_children import hold_the_loop
 from tests.trust.farm import problems, spread
 from tests.trust.figures import Figures
-from tests.trust.preload import compiler
-from tests.trust.waits import KINDS, build
+from tests.trust.preload import build, compiler
+from tests.trust.waits import KINDS
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -49,7 +49,7 @@ def test_no_callback_waits(
     if backend == "rust":
         if not compiler():
             pytest.skip("needs a C compiler for the library that counts what is waited for")
-        environment = build(tmp_path)
+        environment = build(tmp_path, "waits.c")
     outcomes = spread([hold_the_loop], [case], environment, timeout_s=120)
     bad = problems(outcomes)
     said = next((line[1:] for line in outcomes[0].lines if line[0] == "callbacks"), (0, {}, 0, 0.0, 0))

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
-from pathlib import Path
 from typing import Any, Dict
 
 from harness.probes.stall import Watch
-from tests.trust.preload import compiler
 
 KINDS = ("locks", "disk", "sleeps")
-
-
-def build(folder: Path) -> Dict[str, str]:
-    """Build the library; return the environment that loads it into a child."""
-    library = folder / "waits.so"
-    source = Path(__file__).with_name("waits.c")
-    subprocess.run([*compiler(), "-O1", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
-    return {"LD_PRELOAD": str(library)}
 
 
 class WaitWatch(Watch):

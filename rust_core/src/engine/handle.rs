@@ -170,13 +170,16 @@ impl<J: Job> Engine<J> {
 
     /// Give back what a read found, when it was taken in.
     pub fn give_back(&self, packed: Packed) {
-        self.shared.spare.push(packed);
+        let bytes = packed.capacity_bytes();
+        self.shared.spare.give_back(packed, bytes);
     }
 
     /// Give back what a commit met, when it was taken in.
     pub fn give_back_was(&self, was: Vec<Was>) {
         if !was.is_empty() {
-            self.shared.spare_was.push(was);
+            let old_bytes: usize = was.iter().filter_map(|was| was.old.as_ref()).map(Vec::capacity).sum();
+            let bytes = old_bytes + was.capacity() * std::mem::size_of::<Was>();
+            self.shared.spare_was.give_back(was, bytes);
         }
     }
 

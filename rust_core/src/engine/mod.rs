@@ -27,6 +27,7 @@ mod shared;
 #[cfg(all(test, feature = "shuttle"))]
 mod shuttled;
 mod side_lock;
+mod spare;
 mod statement;
 mod switches;
 mod sync;

@@ -1,16 +1,14 @@
 //! What threads have finished, on its way to whoever takes it in, who never waits for them.
 use super::os::Pushed;
+use super::spare::Spare;
 use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::sync::thread::{self, Thread};
 use std::time::Duration;
 
-/// A longer list is not kept.
-const MOST_SPARE: usize = 4096;
-
 pub struct Outbox<T> {
     finished: Pushed<Vec<T>>,
-    /// Emptied ones, for those who deliver: who made them frees them.
-    spare: Pushed<Vec<T>>,
+    /// Emptied ones, for those who deliver.
+    spare: Spare<Vec<T>>,
     /// Whether there may be something to take.
     due: AtomicBool,
     wakes: AtomicU64,
@@ -22,7 +20,7 @@ pub struct Outbox<T> {
 impl<T> Outbox<T> {
     pub const fn new() -> Self {
         let (due, wakes) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { finished: Pushed::new(), spare: Pushed::new(), due, wakes, sleepers: Pushed::new() }
+        Self { finished: Pushed::new(), spare: Spare::new(), due, wakes, sleepers: Pushed::new() }
     }
 
     /// In a forked child: what is here is the parent's, also to drop.
@@ -33,7 +31,7 @@ impl<T> Outbox<T> {
 
     /// Hand in what is finished; it is taken in this order. `wake_sleepers` comes next.
     pub fn deliver(&self, finished: impl IntoIterator<Item = T>) {
-        let mut list = self.spare.take().pop().filter(|list| list.capacity() <= MOST_SPARE).unwrap_or_default();
+        let mut list = self.spare.take().pop().unwrap_or_default();
         list.extend(finished);
         self.finished.push(list);
         self.due.store(true, Ordering::SeqCst);
@@ -49,7 +47,8 @@ impl<T> Outbox<T> {
         self.due.store(false, Ordering::SeqCst); // first: what comes after that makes it true again
         for mut list in self.finished.take() {
             list.drain(..).for_each(&mut take);
-            self.spare.push(list);
+            let bytes = list.capacity() * size_of::<T>();
+            self.spare.give_back(list, bytes);
         }
     }
 

@@ -5,8 +5,8 @@ use super::counters::Counters;
 use super::failure::Failure;
 use super::inbox::Inbox;
 use super::inline_reader::InlineReader;
-use super::os::Pushed;
 use super::packed::Packed;
+use super::spare::Spare;
 use super::switches::Injected;
 use super::unpublished::Unpublished;
 use super::vfs::Watch;
@@ -28,9 +28,6 @@ pub enum State {
 /// Most reads that share one read transaction.
 const READS_AT_ONCE: usize = 1000;
 
-/// A larger buffer is not kept.
-const MOST_SPARE_BYTES: usize = 4 << 20;
-
 pub struct Shared<J> {
     pub settings: Settings,
     pub sink: Arc<dyn Sink<J>>,
@@ -44,11 +41,9 @@ pub struct Shared<J> {
     pub counters: Counters,
     pub injected: Injected,
     pub inline: Mutex<Option<InlineReader>>,
-    /// Buffers that came back from those who took in what was read: who made them frees them, so that nobody waits for
-    /// the lock of another thread's memory.
-    pub spare: Pushed<Packed>,
-    /// The same, of what commits met.
-    pub spare_was: Pushed<Vec<Was>>,
+    /// From those who took in what was read, and what commits met.
+    pub spare: Spare<Packed>,
+    pub spare_was: Spare<Vec<Was>>,
     pub nowait_off: Mutex<Option<String>>,
     pub last_error: Mutex<Option<String>>,
     /// In a forked child: touch nothing.
@@ -73,8 +68,8 @@ impl<J: 'static> Shared<J> {
             counters: Counters::default(),
             injected: Injected::default(),
             inline: Mutex::new(None),
-            spare: Pushed::new(),
-            spare_was: Pushed::new(),
+            spare: Spare::new(),
+            spare_was: Spare::new(),
             nowait_off: Mutex::new(None),
             last_error: Mutex::new(None),
             abandoned: AtomicBool::new(false),
@@ -84,8 +79,7 @@ impl<J: 'static> Shared<J> {
 
     /// An empty buffer for the reader thread.
     pub fn spare_packed(&self) -> Packed {
-        let mut spare =
-            self.spare.take().pop().filter(|spare| spare.capacity_bytes() <= MOST_SPARE_BYTES).unwrap_or_default();
+        let mut spare = self.spare.take().pop().unwrap_or_default();
         spare.clear();
         spare
     }
