@@ -11,6 +11,7 @@ mod counters;
 mod ending;
 mod failure;
 mod flush;
+mod frames;
 mod group;
 mod handle;
 mod inbox;

@@ -63,7 +63,12 @@ impl<J: 'static> Shared<J> {
             sink,
             coherence,
             unpublished: Unpublished::default(),
-            watch: Arc::new(Watch { coherence: shared_file, index: Some(Arc::clone(&index)), ..Watch::default() }),
+            watch: Arc::new(Watch {
+                coherence: shared_file,
+                index: Some(Arc::clone(&index)),
+                frames: Some(Mutex::default()),
+                ..Watch::default()
+            }),
             index,
             counters: Counters::default(),
             injected: Injected::default(),

@@ -1,14 +1,15 @@
 //! What we change in SQLite's unix VFS.
 //!
-//! Our own copies of the methods of open files count the writer's syncs, note the moment before the write lock is given up,
-//! and keep the threads out of the inline reader's way. And `pread` is replaced by `preadv2(RWF_NOWAIT)`, per thread and on demand: reads that never wait for a disk.
+//! Our own copies of the methods of open files count the writer's syncs, gather the frames of its commits, note the moment
+//! before the write lock is given up, and keep the threads out of the inline reader's way. And `pread` is replaced by `preadv2(RWF_NOWAIT)`, per thread and on demand: reads that never wait for a disk.
 #![allow(unsafe_code)]
 use super::coherence::Coherence;
+use super::frames::Frames;
 use super::wal_index::main_file;
 use rusqlite::{Connection, ffi};
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What the files of a connection tell, and what their locks wait for.
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub struct Watch {
     /// Held while a lock of the wal-index is taken or given back, for SQLite has a mutex there. None: of the inline reader,
     /// which holds it all the time.
     pub index: Option<Arc<Mutex<()>>>,
+    /// Of the writer, whose WAL gets them.
+    pub frames: Option<Mutex<Frames>>,
     /// Locks of the wal-index that were refused, one after the other.
     pub refusals: AtomicU32,
 }
@@ -31,6 +34,7 @@ pub struct Watch {
 struct Table {
     methods: ffi::sqlite3_io_methods,
     original: *const ffi::sqlite3_io_methods,
+    is_wal: bool,
     watch: Arc<Watch>,
 }
 
@@ -44,8 +48,9 @@ impl Watched {
     /// Watch the database file and the WAL of this connection, which has both open.
     pub fn new(connection: &Connection, watch: &Arc<Watch>) -> Self {
         let which = [ffi::SQLITE_FCNTL_FILE_POINTER, ffi::SQLITE_FCNTL_JOURNAL_POINTER];
-        let files = which.into_iter().filter_map(|which| main_file(connection, which));
-        Self(files.map(|file| replace_methods(file, watch)).collect())
+        let files = which.into_iter().filter_map(|which| Some((main_file(connection, which)?, which)));
+        let is_wal = |which| which == ffi::SQLITE_FCNTL_JOURNAL_POINTER;
+        Self(files.map(|(file, which)| replace_methods(file, is_wal(which), watch)).collect())
     }
 }
 
@@ -58,18 +63,23 @@ impl Drop for Watched {
     }
 }
 
-fn replace_methods(file: *mut ffi::sqlite3_file, watch: &Arc<Watch>) -> *mut Table {
+fn replace_methods(file: *mut ffi::sqlite3_file, is_wal: bool, watch: &Arc<Watch>) -> *mut Table {
     // SAFETY: `file` is open, so its methods are there, for ever (they are static in os_unix.c); a struct of function
     // pointers is copied, and the copy lives until the connection is closed (contract of `Watched`).
     unsafe {
         let original = (*file).pMethods;
         let mut methods = std::ptr::read(original);
         methods.xSync = Some(sync);
+        if is_wal && watch.frames.is_some() {
+            methods.xWrite = Some(write);
+            methods.xRead = Some(read);
+            methods.xTruncate = Some(truncate);
+        }
         if methods.iVersion >= 2 {
             methods.xShmLock = Some(shm_lock);
             methods.xShmBarrier = Some(shm_barrier);
         }
-        let table = Box::into_raw(Box::new(Table { methods, original, watch: Arc::clone(watch) }));
+        let table = Box::into_raw(Box::new(Table { methods, original, is_wal, watch: Arc::clone(watch) }));
         (*file).pMethods = table.cast();
         table
     }
@@ -82,10 +92,73 @@ unsafe fn table<'a>(file: *mut ffi::sqlite3_file) -> &'a Table {
     unsafe { &*(*file).pMethods.cast() }
 }
 
+impl Table {
+    /// # Safety
+    /// `file` has these methods.
+    unsafe fn write(&self, file: *mut ffi::sqlite3_file, bytes: &[u8], offset: u64) -> Result<(), c_int> {
+        // SAFETY: forwards to the method that was replaced.
+        let code = unsafe {
+            let Some(original) = (*self.original).xWrite else { return Err(ffi::SQLITE_IOERR_WRITE) };
+            original(file, bytes.as_ptr().cast(), bytes.len() as c_int, offset as i64)
+        };
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(code) }
+    }
+
+    /// Write what has been gathered for this file.
+    ///
+    /// # Safety
+    /// As `write`.
+    unsafe fn flush(&self, file: *mut ffi::sqlite3_file) -> Result<(), c_int> {
+        let Some(mut frames) = self.watch.frames().filter(|_| self.is_wal) else { return Ok(()) };
+        // SAFETY: as this function.
+        frames.flush(|bytes, offset| unsafe { self.write(file, bytes, offset) })
+    }
+}
+
+unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, from: *const c_void, size: c_int, offset: i64) -> c_int {
+    // SAFETY: only the writer's WAL comes here; SQLite passes as many bytes as it says.
+    unsafe {
+        let table = table(file);
+        let bytes = std::slice::from_raw_parts(from.cast::<u8>(), size as usize);
+        let written = match table.watch.frames() {
+            Some(mut frames) => frames.add(bytes, offset as u64, |bytes, offset| table.write(file, bytes, offset)),
+            None => table.write(file, bytes, offset as u64),
+        };
+        written.err().unwrap_or(ffi::SQLITE_OK)
+    }
+}
+
+unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, into: *mut c_void, size: c_int, offset: i64) -> c_int {
+    // SAFETY: as `write`.
+    unsafe {
+        let table = table(file);
+        match (table.flush(file), (*table.original).xRead) {
+            (Ok(()), Some(original)) => original(file, into, size, offset),
+            (Err(code), _) => code,
+            (Ok(()), None) => ffi::SQLITE_IOERR_READ,
+        }
+    }
+}
+
+unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int {
+    // SAFETY: as `write`.
+    unsafe {
+        let table = table(file);
+        match (table.flush(file), (*table.original).xTruncate) {
+            (Ok(()), Some(original)) => original(file, size),
+            (Err(code), _) => code,
+            (Ok(()), None) => ffi::SQLITE_IOERR_TRUNCATE,
+        }
+    }
+}
+
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     // SAFETY: only files with our methods come here; forwards to the method that was replaced.
     unsafe {
         let table = table(file);
+        if let Err(code) = table.flush(file) {
+            return code;
+        }
         table.watch.syncs.fetch_add(1, Ordering::Relaxed);
         let code = match (*table.original).xSync {
             Some(original) if !table.watch.fail_sync.swap(false, Ordering::Relaxed) => original(file, flags),
@@ -105,11 +178,13 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, offset: c_int, n: c_
     unsafe {
         let table = table(file);
         let giving_up = flags == ffi::SQLITE_SHM_UNLOCK | ffi::SQLITE_SHM_EXCLUSIVE;
-        if offset == WRITE_LOCK
-            && giving_up
-            && let Some(coherence) = &table.watch.coherence
-        {
-            coherence.end_write();
+        if offset == WRITE_LOCK && giving_up {
+            if let Some(mut frames) = table.watch.frames() {
+                frames.forget();
+            }
+            if let Some(coherence) = &table.watch.coherence {
+                coherence.end_write();
+            }
         }
         let Some(original) = (*table.original).xShmLock else { return ffi::SQLITE_IOERR_SHMLOCK };
         match &table.watch.index {
@@ -126,6 +201,10 @@ unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, offset: c_int, n: c_
 const SLOTS: u32 = 4;
 
 impl Watch {
+    fn frames(&self) -> Option<MutexGuard<'_, Frames>> {
+        self.frames.as_ref().map(|frames| frames.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// To SQLite a refused lock means: sleep and try again, for ten seconds. Who has the lock may need our turn to give
     /// it back, so the inline reader gives up instead.
     fn at_once(&self, code: c_int, flags: c_int) -> c_int {
