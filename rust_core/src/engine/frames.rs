@@ -80,13 +80,20 @@ mod tests {
     }
 
     impl File {
-        fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), ()> {
+        fn write(&mut self, bytes: &[u8], offset: u64) {
             let (start, end) = (offset as usize, offset as usize + bytes.len());
             self.bytes.resize(self.bytes.len().max(end), 0);
             self.bytes[start..end].copy_from_slice(bytes);
             self.calls.push((offset, bytes.len()));
-            Ok(())
         }
+    }
+
+    fn add(frames: &mut Frames, file: &mut File, bytes: &[u8], offset: u64) {
+        let added: Result<(), ()> = frames.add(bytes, offset, |bytes, at| {
+            file.write(bytes, at);
+            Ok(())
+        });
+        assert_eq!(added, Ok(()));
     }
 
     fn header(pages_after: u32) -> [u8; HEADER] {
@@ -95,9 +102,9 @@ mod tests {
         header
     }
 
-    fn frame(frames: &mut Frames, file: &mut File, offset: u64, fill: u8, pages_after: u32) {
-        let _ = frames.add(&header(pages_after), offset, |bytes, at| file.write(bytes, at));
-        let _ = frames.add(&[fill; PAGE], offset + HEADER as u64, |bytes, at| file.write(bytes, at));
+    fn frame(frames: &mut Frames, file: &mut File, offset: u64, content: u8, pages_after: u32) {
+        add(frames, file, &header(pages_after), offset);
+        add(frames, file, &[content; PAGE], offset + HEADER as u64);
     }
 
     #[test]
@@ -126,8 +133,7 @@ mod tests {
         let (mut frames, mut file) = (Frames::default(), File::default());
         frame(&mut frames, &mut file, 32, 7, 0);
         frame(&mut frames, &mut file, 32 + FRAME, 8, 0);
-        let again = frames.add(&[9; PAGE], 32 + HEADER as u64, |bytes, at| file.write(bytes, at));
-        assert_eq!(again, Ok(()));
+        add(&mut frames, &mut file, &[9; PAGE], 32 + HEADER as u64);
         assert_eq!(file.calls.len(), 2);
         assert_eq!(file.bytes[32 + HEADER..][..PAGE], [9; PAGE]);
     }
@@ -138,8 +144,7 @@ mod tests {
         frame(&mut frames, &mut file, 32, 7, 0);
         frame(&mut frames, &mut file, 32 + FRAME, 8, 5);
         for (index, pages_after) in [(0, 0), (1, 5)] {
-            let again = frames.add(&header(pages_after), 32 + index * FRAME, |bytes, at| file.write(bytes, at));
-            assert_eq!(again, Ok(()));
+            add(&mut frames, &mut file, &header(pages_after), 32 + index * FRAME);
         }
         assert_eq!(file.calls.len(), 3);
         assert!(frames.gathered.is_empty());
@@ -149,8 +154,7 @@ mod tests {
     fn a_wal_that_starts_again_from_its_beginning_is_gathered() {
         let (mut frames, mut file) = (Frames::default(), File::default());
         frame(&mut frames, &mut file, 32 + 9 * FRAME, 7, 5);
-        let started = frames.add(&[7; 32], 0, |bytes, at| file.write(bytes, at));
-        assert_eq!(started, Ok(()));
+        add(&mut frames, &mut file, &[7; 32], 0);
         frame(&mut frames, &mut file, 32, 8, 0);
         frame(&mut frames, &mut file, 32 + FRAME, 9, 5);
         assert_eq!(file.calls[1..], [(0, 32 + 2 * FRAME as usize)]);

@@ -12,6 +12,8 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyClass, PyTypeInfo};
 use std::cell::{Cell, UnsafeCell};
+#[cfg(not(Py_3_12))]
+use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -448,6 +450,40 @@ pub fn without_collections<T>(_py: Python<'_>, run: impl FnOnce() -> T) -> T {
 pub fn raise(exception: &Bound<'_, PyAny>) {
     // SAFETY: GIL held; anything but an exception raises SystemError.
     unsafe { ffi::PyErr_SetObject(ffi::Py_TYPE(exception.as_ptr()).cast(), exception.as_ptr()) };
+}
+
+/// Of the loop that runs in this thread, as asyncio's C code keeps it before Python 3.12.
+#[cfg(not(Py_3_12))]
+#[repr(C)]
+struct LoopHolder {
+    head: PyObject,
+    event_loop: *mut PyObject,
+    pid: libc::pid_t,
+}
+
+/// The loop that runs in this thread, or Python's None. No answer: asyncio keeps it in another way than this looks for.
+///
+/// `asyncio._get_running_loop` makes a system call before Python 3.12 (`getpid`, for a child that was forked while a loop
+/// ran; no store of the parent serves that one).
+#[cfg(not(Py_3_12))]
+pub fn kept_running_loop(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let name = pyo3::intern!(py, "__asyncio_running_event_loop__");
+    // SAFETY: GIL held; what is borrowed from the thread's dict stays while no Python code runs, and of a str none does.
+    // The holder's type and size are what they were in 3.9 to 3.11 (`Modules/_asynciomodule.c`), or it is not looked into.
+    unsafe {
+        let kept = ffi::PyThreadState_GetDict();
+        let holder = if kept.is_null() { kept } else { ffi::PyDict_GetItemWithError(kept, name.as_ptr()) };
+        if holder.is_null() {
+            return None;
+        }
+        let class = ffi::Py_TYPE(holder);
+        let is_known = CStr::from_ptr((*class).tp_name) == c"_RunningLoopHolder"
+            && (*class).tp_basicsize == size_of::<LoopHolder>() as isize;
+        if !is_known {
+            return None;
+        }
+        Bound::from_borrowed_ptr_or_opt(py, (*holder.cast::<LoopHolder>()).event_loop)
+    }
 }
 
 pub fn copy_context(_py: Python<'_>) -> Option<Ref> {

@@ -13,6 +13,8 @@ mod types;
 
 use super::channel::{self, Channel, Due};
 use super::heap_type::{Content, Kind, This as Instance, Visitor};
+#[cfg(not(Py_3_12))]
+use super::reference;
 use super::reference::{Place, Ref};
 use super::{completion, errors};
 use pyo3::exceptions::PyRuntimeError;
@@ -187,6 +189,10 @@ impl Content for Awaitable {
 /// The loop that runs in this thread.
 pub fn running_loop(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    #[cfg(not(Py_3_12))]
+    if let Some(kept) = reference::kept_running_loop(py) {
+        return Some(kept).filter(|found| !found.is_none());
+    }
     let get = GET.import(py, "asyncio.events", "_get_running_loop").ok()?;
     get.call0().ok().filter(|found| !found.is_none())
 }
