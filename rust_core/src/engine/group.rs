@@ -1,6 +1,7 @@
 //! What happens inside a write transaction: the changes of many calls, with results as if in the order of the calls.
 use super::api::{Change, Job, Kind, Was};
 use super::failure::{Class, Failure, primary_code};
+use super::order;
 use super::schema;
 use super::statement::{Bind, Session, Verb};
 use rusqlite::ffi;
@@ -122,35 +123,15 @@ fn ordered(steps: &[Step<'_>], is_hidden: impl Fn(&Step<'_>, &Step<'_>) -> bool)
     kept
 }
 
-/// By table and key. Steps of one table are told apart by the eight bytes after what all of their keys begin with, mostly.
+/// By table and key.
 fn sort(run: &mut [u32], steps: &[Step<'_>]) {
     let step = |index: u32| &steps[index as usize];
-    let Some(first) = run.first().map(|&index| step(index).change) else { return };
-    if run.iter().any(|&index| step(index).change.table != first.table) {
-        return run.sort_by(|&a, &b| place_in_file(step(a)).cmp(&place_in_file(step(b))));
+    let of_one_table = run.windows(2).all(|pair| step(pair[0]).change.table == step(pair[1]).change.table);
+    if of_one_table {
+        order::by_key(run, |index| step(index).change.key);
+    } else {
+        run.sort_by(|&a, &b| place_in_file(step(a)).cmp(&place_in_file(step(b))));
     }
-    let shared = run.iter().fold(first.key.len(), |len, &index| {
-        let (shared, key) = (&first.key[..len], step(index).change.key);
-        if key.starts_with(shared) {
-            len
-        } else {
-            shared.iter().zip(key).take_while(|(one, other)| one == other).count()
-        }
-    });
-    let rest = |index: u32| &step(index).change.key[shared..];
-    let mut marked: Vec<(u64, u32)> = run.iter().map(|&index| (mark(rest(index)), index)).collect();
-    marked.sort_by(|&(a, left), &(b, right)| a.cmp(&b).then_with(|| rest(left).cmp(rest(right))));
-    for (place, (_, index)) in run.iter_mut().zip(marked) {
-        *place = index;
-    }
-}
-
-/// Orders as the bytes do, where two are not equal.
-fn mark(bytes: &[u8]) -> u64 {
-    let mut mark = [0; 8];
-    let len = bytes.len().min(8);
-    mark[..len].copy_from_slice(&bytes[..len]);
-    u64::from_be_bytes(mark)
 }
 
 fn place_in_file<'a>(step: &Step<'a>) -> (&'a str, &'a [u8]) {
@@ -255,40 +236,4 @@ fn too_large(path: &Path) -> Failure {
     let message =
         format!("{}: key and value have more than SQLite's 1,000,000,000 bytes; nothing was applied", path.display());
     Failure::new(Class::ValueTooLarge, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sorted(places: &[(&'static str, &'static [u8])]) -> Vec<u32> {
-        let step = |&(table, key)| Step {
-            change: Change { kind: Kind::Put, table, key, value: b"", expected: b"", text: false },
-            call: 0,
-            index: 0,
-            old: false,
-        };
-        let steps: Vec<Step<'_>> = places.iter().map(step).collect();
-        let mut run: Vec<u32> = (0..steps.len() as u32).collect();
-        sort(&mut run, &steps);
-        run
-    }
-
-    #[test]
-    fn keys_are_sorted_as_bytes_also_where_their_first_differences_are_far_apart() {
-        let keys: [&[u8]; 6] = [b"user:2", b"user:10", b"user:1", b"user:1\0", b"user:12345678b", b"user:12345678a"];
-        let of_one = keys.map(|key| ("t", key));
-        assert_eq!(sorted(&of_one), [2, 3, 1, 5, 4, 0]);
-        assert_eq!(sorted(&[("t", b"b"), ("t", b""), ("t", b"\0")]), [1, 2, 0]);
-    }
-
-    #[test]
-    fn steps_on_one_key_keep_their_order() {
-        assert_eq!(sorted(&[("t", b"b"), ("t", b"a"), ("t", b"b"), ("t", b"a")]), [1, 3, 0, 2]);
-    }
-
-    #[test]
-    fn tables_come_before_keys() {
-        assert_eq!(sorted(&[("u", b"a"), ("t", b"b"), ("u", b"b"), ("t", b"a")]), [3, 1, 0, 2]);
-    }
 }

@@ -19,11 +19,13 @@ mod inline_reader;
 mod lanes;
 mod life;
 mod opening;
+mod order;
 pub mod os;
 pub mod outbox;
 mod packed;
 mod reader;
 mod schema;
+mod second_reader;
 mod shared;
 #[cfg(all(test, feature = "shuttle"))]
 mod shuttled;

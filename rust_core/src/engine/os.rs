@@ -74,6 +74,45 @@ pub fn set_lock(fd: RawFd, byte: libc::off_t, kind: i32, command: i32) -> Result
     if code == 0 { Ok(()) } else { Err(Error::last_os_error()) }
 }
 
+/// A thread that others may keep apart from themselves.
+pub struct ThreadId(#[cfg(target_os = "linux")] libc::pid_t);
+
+#[cfg(target_os = "linux")]
+impl ThreadId {
+    pub fn current() -> Self {
+        // SAFETY: a plain system call. By number: glibc has the wrapper only since 2.30.
+        Self(unsafe { libc::syscall(libc::SYS_gettid) } as libc::pid_t)
+    }
+
+    /// Let that thread, which sleeps, wake on any processor that this thread may use but the one that it runs on.
+    ///
+    /// A hint: to Linux an idle processor of a virtual machine seems taken, so it wakes threads on the one that wakes
+    /// them (`available_idle_cpu` in `kernel/sched/core.c`), to wait there for milliseconds while another one idles.
+    pub fn keep_apart(&self) {
+        // SAFETY: zero is a valid set; the calls read and write what they are given, with its size.
+        unsafe {
+            let mut processors: libc::cpu_set_t = std::mem::zeroed();
+            let here = libc::sched_getcpu();
+            if here < 0 || libc::sched_getaffinity(0, size_of_val(&processors), &raw mut processors) != 0 {
+                return;
+            }
+            libc::CPU_CLR(here as usize, &mut processors);
+            if libc::CPU_COUNT(&processors) > 0 {
+                libc::sched_setaffinity(self.0, size_of_val(&processors), &raw const processors);
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl ThreadId {
+    pub fn current() -> Self {
+        Self()
+    }
+
+    pub fn keep_apart(&self) {}
+}
+
 /// A list that any thread pushes to and any thread takes the whole of; nobody ever waits for anybody.
 /// Source: R. K. Treiber, Systems Programming: Coping with Parallelism, IBM RJ 5118, 1986.
 pub struct Pushed<T> {

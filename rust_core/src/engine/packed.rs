@@ -33,10 +33,10 @@ impl Packed {
     }
 
     /// Put them into another order: `order` says for each where it belongs.
-    pub fn arrange(&mut self, order: &[usize]) {
+    pub fn arrange(&mut self, order: &[u32]) {
         let mut places = vec![ABSENT; self.places.len()];
         for (place, &index) in self.places.iter().zip(order) {
-            places[index] = *place;
+            places[index as usize] = *place;
         }
         self.places = places;
     }

@@ -3,7 +3,9 @@ use super::api::{Answer, Job, Outcome, Scan};
 use super::connection;
 use super::failure::{Failure, sqlite_error};
 use super::inbox::{Batch, Call, Request, Took};
+use super::order;
 use super::packed::Packed;
+use super::second_reader::SecondReader;
 use super::shared::{Shared, State};
 use super::statement::{Bind, Session, Verb};
 use super::switches::Place;
@@ -16,7 +18,7 @@ use std::thread::JoinHandle;
 /// A read of more keys than this asks for them in key order.
 const SORTED_ABOVE: usize = 100;
 /// A read of more keys than this is shared with a second thread.
-const SHARED_ABOVE: usize = 4000;
+const SHARED_ABOVE: usize = 500;
 
 pub fn start<J: Job>(
     shared: &Arc<Shared<J>>,
@@ -32,7 +34,7 @@ struct Reader<J: Job> {
     session: Session,
     header: Option<Header>,
     /// For the other half of a long read; opened at first need.
-    second: Option<Session>,
+    second: Option<SecondReader>,
     /// The wal-index before the snapshot of `session` was taken.
     words: Option<Words>,
 }
@@ -103,20 +105,15 @@ impl<J: Job> Reader<J> {
     }
 
     fn read(&mut self, job: &J, epoch: u64) -> rusqlite::Result<Answer> {
-        let mut order: Vec<usize> = (0..job.len()).collect();
+        let mut order: Vec<u32> = (0..job.len() as u32).collect();
         if order.len() > SORTED_ABOVE {
-            order.sort_by(|&a, &b| job.key(a).cmp(job.key(b)));
+            order::by_key(&mut order, |index| job.key(index as usize));
         }
-        let keys: Vec<&[u8]> = order.iter().map(|&index| job.key(index)).collect();
+        let keys: Vec<&[u8]> = order.iter().map(|&index| job.key(index as usize)).collect();
         let mut values = self.shared.spare_packed();
         match self.begin_second(keys.len()) {
-            Some(mut second) => {
-                let found = select_by_two(&mut self.session, &mut second, job.table(), &keys, &mut values);
-                let _ = second.control(Verb::Rollback);
-                self.second = Some(second);
-                found?;
-            }
-            None => select(&mut self.session, job.table(), &keys, &mut values)?,
+            Some(second) => self.read_with(second, job.table(), &keys, &mut values)?,
+            None => select(&mut self.session, job.table(), keys.iter().copied(), &mut values)?,
         }
         if keys.len() > SORTED_ABOVE {
             values.arrange(&order);
@@ -125,29 +122,51 @@ impl<J: Job> Reader<J> {
         Ok(Answer::Values { values, epoch })
     }
 
-    /// Another session that sees just what this one sees, if so many keys are worth it and nobody commits meanwhile.
-    fn begin_second(&mut self, keys: usize) -> Option<Session> {
+    /// The second reader, which sees just what this one sees, if so many keys are worth it and nobody commits meanwhile.
+    fn begin_second(&mut self, keys: usize) -> Option<SecondReader> {
         let (header, words) = (self.header?, self.words?);
         if keys <= SHARED_ABOVE || std::thread::available_parallelism().map_or(1, usize::from) < 2 {
             return None;
         }
-        let mut second = if let Some(second) = self.second.take() {
-            second
-        } else {
-            let settings = &self.shared.settings;
-            let connection = connection::open_reading(settings, settings.busy_timeout).ok()?;
-            Session::new(connection, &self.shared.reading_watch())
+        let mut second = match self.second.take() {
+            Some(second) => second,
+            None => self.start_second()?,
         };
         let see = |session: &mut Session| session.statement(Verb::Version, "")?.first(&[], |_| ());
-        let begun = see(&mut self.session).is_ok() && second.control(Verb::Begin).is_ok() && see(&mut second).is_ok();
-        if begun && header.words() == words {
+        if see(&mut self.session).is_ok() && second.begin(see) && header.words() == words {
             return Some(second);
         }
-        if second.in_transaction() {
-            let _ = second.control(Verb::Rollback);
-        }
+        second.end();
         self.second = Some(second);
         None
+    }
+
+    fn start_second(&self) -> Option<SecondReader> {
+        let settings = &self.shared.settings;
+        let connection = connection::open_reading(settings, settings.busy_timeout).ok()?;
+        SecondReader::start(Session::new(connection, &self.shared.reading_watch())).ok()
+    }
+
+    /// Each reads a half, at the same time.
+    fn read_with(
+        &mut self,
+        mut second: SecondReader,
+        table: &str,
+        keys: &[&[u8]],
+        values: &mut Packed,
+    ) -> rusqlite::Result<()> {
+        let (low, high) = keys.split_at(keys.len() / 2);
+        second.send(table, high);
+        let found = select(&mut self.session, table, low.iter().copied(), values);
+        let read = second.receive();
+        second.end();
+        self.second = Some(second).filter(SecondReader::is_alive);
+        found?;
+        match read {
+            Some(read) => values.append(&read?),
+            None => select(&mut self.session, table, high.iter().copied(), values)?,
+        }
+        Ok(())
     }
 
     fn failure(&self, error: &rusqlite::Error) -> Failure {
@@ -155,7 +174,12 @@ impl<J: Job> Reader<J> {
     }
 }
 
-fn select(session: &mut Session, table: &str, keys: &[&[u8]], values: &mut Packed) -> rusqlite::Result<()> {
+pub fn select<'a>(
+    session: &mut Session,
+    table: &str,
+    keys: impl Iterator<Item = &'a [u8]>,
+    values: &mut Packed,
+) -> rusqlite::Result<()> {
     let select = session.statement(Verb::Select, table)?;
     for key in keys {
         if select.first(&[Bind::Text(key)], |row| values.push(Some(row.bytes(0))))?.is_none() {
@@ -163,33 +187,6 @@ fn select(session: &mut Session, table: &str, keys: &[&[u8]], values: &mut Packe
         }
     }
     Ok(())
-}
-
-/// Each session reads a half, at the same time.
-fn select_by_two(
-    one: &mut Session,
-    other: &mut Session,
-    table: &str,
-    keys: &[&[u8]],
-    values: &mut Packed,
-) -> rusqlite::Result<()> {
-    let (low, high) = keys.split_at(keys.len() / 2);
-    std::thread::scope(|scope| {
-        let helper = std::thread::Builder::new().name("asyncdictsqlite-reader-2".into());
-        let helper = helper.spawn_scoped(scope, move || {
-            let mut values = Packed::default();
-            select(other, table, high, &mut values).map(|()| values)
-        });
-        select(one, table, low, values)?;
-        match helper {
-            Ok(helper) => {
-                let high = helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                values.append(&high?);
-                Ok(())
-            }
-            Err(_) => select(one, table, high, values), // no thread to be had
-        }
-    })
 }
 
 fn page(session: &mut Session, scan: &Scan, rows: &mut Packed) -> rusqlite::Result<()> {
