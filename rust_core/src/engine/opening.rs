@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// The pages that the inline connection keeps, as `PRAGMA cache_size` wants it: with SQLite's 2 MiB the index of some
 /// 50,000 keys would push itself out.
-const INLINE_PAGES_KIB: i32 = -8 * 1024;
+const INLINE_PAGES_KIB: i32 = -16 * 1024;
 
 /// What the two threads start with.
 pub struct Opened {
