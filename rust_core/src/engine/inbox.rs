@@ -84,6 +84,28 @@ struct Taken<J> {
     lazy: Vec<J>,
 }
 
+/// Changes and their bytes. One thread at a time adds; the numbers wrap around.
+#[derive(Default)]
+struct Tally {
+    changes: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Tally {
+    fn add(&self, changes: usize, bytes: usize) {
+        for (number, more) in [(&self.changes, changes), (&self.bytes, bytes)] {
+            number.store(number.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+        }
+    }
+
+    fn since(&self, other: &Self) -> (usize, usize) {
+        let difference = |of: fn(&Self) -> &AtomicUsize| {
+            of(self).load(Ordering::Relaxed).wrapping_sub(of(other).load(Ordering::Relaxed))
+        };
+        (difference(|tally| &tally.changes), difference(|tally| &tally.bytes))
+    }
+}
+
 /// One caller at a time (for the boundary: who holds the GIL) hands over and never waits; one thread takes.
 pub struct Inbox<J> {
     lanes: Lanes<Lane<J>>,
@@ -93,9 +115,10 @@ pub struct Inbox<J> {
     /// Most requests that are taken at once.
     most: usize,
     began: Instant,
-    /// Of the queue and of what is being flushed.
-    unsaved: AtomicUsize,
-    unsaved_bytes: AtomicUsize,
+    /// What was ever queued, which callers count, and what of it was ever saved, which the taker counts: neither needs an
+    /// atomic addition, of which a lazy set would feel each.
+    queued: Tally,
+    saved: Tally,
     /// When the lazy queue is due at the latest, in microseconds since `began`. 0: nothing is queued.
     due: AtomicU64,
     /// Not before this, after a failed flush, unless somebody asks.
@@ -116,8 +139,8 @@ impl<J> Inbox<J> {
             lazy,
             most,
             began: Instant::now(),
-            unsaved: AtomicUsize::new(0),
-            unsaved_bytes: AtomicUsize::new(0),
+            queued: Tally::default(),
+            saved: Tally::default(),
             due: AtomicU64::new(0),
             backing_off: AtomicBool::new(false),
             commit_after: AtomicUsize::new(0),
@@ -159,10 +182,8 @@ impl<J> Inbox<J> {
                 job
             }));
             lane.lazy.extend(job.map(|job| (place, job)));
-            Ok((
-                self.unsaved.fetch_add(changes, Ordering::Relaxed) + changes,
-                self.unsaved_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes,
-            ))
+            self.queued.add(changes, bytes);
+            Ok(self.unsaved())
         })?;
         // After it was left: who takes it later than this resets `due` first.
         let first = self.due.load(Ordering::Relaxed) == 0 && self.start_timer(lazy.flush_interval);
@@ -292,8 +313,7 @@ impl<J> Inbox<J> {
 
     /// A flush is over: these are saved.
     pub fn saved(&self, changes: usize, bytes: usize) {
-        self.unsaved.fetch_sub(changes, Ordering::Relaxed);
-        self.unsaved_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.saved.add(changes, bytes);
     }
 
     /// A flush did not apply: put its jobs back in front and try again after `pause`.
@@ -306,7 +326,7 @@ impl<J> Inbox<J> {
     }
 
     pub fn unsaved(&self) -> (usize, usize) {
-        (self.unsaved.load(Ordering::Relaxed), self.unsaved_bytes.load(Ordering::Relaxed))
+        self.queued.since(&self.saved)
     }
 
     pub fn set_commit_after(&self, calls: Option<usize>) {

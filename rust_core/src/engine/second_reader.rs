@@ -56,7 +56,9 @@ impl SecondReader {
     pub fn send(&mut self, table: &str, keys: &[&[u8]]) {
         let (Some(mut half), Some(to_thread)) = (self.half.take(), &self.to_thread) else { return };
         table.clone_into(&mut half.table);
-        keys.iter().for_each(|key| half.keys.push(Some(key)));
+        for key in keys {
+            half.keys.push(Some(key));
+        }
         self.id.keep_apart();
         self.half = to_thread.send(half).err().map(|unsent| unsent.0);
     }
