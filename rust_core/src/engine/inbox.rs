@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use std::sync::{OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How long the taker looks for more before it sleeps: less than it takes to be woken twice.
+const SPIN: Duration = if cfg!(feature = "shuttle") { Duration::ZERO } else { Duration::from_micros(30) };
+
 pub enum Call {
     Read,
     Scan(Scan),
@@ -225,9 +228,14 @@ impl<J> Inbox<J> {
     pub fn take(&self, batch: &mut Batch<J>, patience: Option<Duration>) -> Took {
         let until = patience.map(|patience| Instant::now() + patience);
         self.taker.get_or_init(thread::current);
+        let mut was_answered = true; // what it took last
         loop {
+            let last = self.lanes.last_place();
             if let Some(took) = self.take_now(batch, until) {
                 return took;
+            }
+            if std::mem::take(&mut was_answered) && self.comes_soon(last) {
+                continue;
             }
             self.asleep.store(true, Ordering::SeqCst);
             fence(Ordering::SeqCst);
@@ -243,6 +251,18 @@ impl<J> Inbox<J> {
                 return took;
             }
         }
+    }
+
+    /// Whoever was answered just now may ask again: to be there costs less than to be woken.
+    fn comes_soon(&self, last: u64) -> bool {
+        let began = Instant::now();
+        while self.lanes.last_place() == last {
+            if began.elapsed() >= SPIN {
+                return false;
+            }
+            thread::yield_now(); // to who was answered, too, if it waits for this processor
+        }
+        true
     }
 
     fn take_now(&self, batch: &mut Batch<J>, until: Option<Instant>) -> Option<Took> {

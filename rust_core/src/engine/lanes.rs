@@ -30,6 +30,11 @@ impl<T> Lanes<T> {
         leave(&mut lane, place)
     }
 
+    /// Moves with each thing that is left.
+    pub fn last_place(&self) -> u64 {
+        self.last_place.load(Ordering::Relaxed)
+    }
+
     #[inline]
     fn free_lane(&self) -> MutexGuard<'_, T> {
         loop {

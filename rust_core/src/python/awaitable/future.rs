@@ -36,10 +36,8 @@ pub fn get_loop(this: This<'_, '_>) -> Option<Ref> {
 /// None makes `asyncio.isfuture` say no: with no loop running it passes as a coroutine, so that
 /// `loop.run_until_complete(db.aget(k))` works with any loop.
 pub fn get_blocking(this: This<'_, '_>) -> Option<Ref> {
-    let running = match this.state.get() {
-        State::Pending => !this.event_loop.as_ptr().is_null() || running_loop(this.py()).is_some(),
-        _ => remember_running_loop(this),
-    };
+    let is_pending = this.state.get() == State::Pending;
+    let running = if is_pending { running_loop(this.py()).is_some() } else { remember_running_loop(this) };
     Some(if running { Ref::of_bool(this.py(), this.blocking.get()) } else { Ref::none() })
 }
 
