@@ -99,3 +99,9 @@ def test_without_the_same_valgrind_all_but_instructions_is_compared(
     assert found.exit_code == 0
     assert "instructions are not compared" in found.output
     assert command({"sets of 8": {"syncs": 9.0, "commits": 8.0}}, "--check").exit_code
+
+
+def test_the_folder_of_stores_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "BODIES", [])
+    monkeypatch.setattr(baseline.instructions, "missing", lambda: "not here")
+    assert baseline.measured(tmp_path / "new" / "folder", print) == {}

@@ -114,6 +114,7 @@ def measured(scratch: Path, step: Callable[[str], None]) -> Counters:
         NotCountedError: a body failed.
     """
     found: Counters = {}
+    scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         if not instructions.missing():
             step("instructions")

@@ -30,6 +30,7 @@ impl Frames {
         let is_page = bytes.len() != HEADER;
         let ends = std::mem::replace(&mut self.commits, !is_page && bytes[4..8] != [0; 4]) && is_page;
         if offset == 0 {
+            self.flush(&mut write)?;
             self.end = 0; // the WAL starts again from its beginning
         }
         if offset != self.end || self.gathered.len() + bytes.len() > MOST {
@@ -158,6 +159,16 @@ mod tests {
         frame(&mut frames, &mut file, 32, 8, 0);
         frame(&mut frames, &mut file, 32 + FRAME, 9, 5);
         assert_eq!(file.calls[1..], [(0, 32 + 2 * FRAME as usize)]);
+    }
+
+    #[test]
+    fn a_wal_that_starts_again_does_not_take_what_was_rolled_back_for_its_own() {
+        let (mut frames, mut file) = (Frames::default(), File::default());
+        frame(&mut frames, &mut file, 32 + 9 * FRAME, 7, 0);
+        add(&mut frames, &mut file, &[8; 32], 0);
+        frame(&mut frames, &mut file, 32, 9, 5);
+        assert_eq!(file.bytes[..32], [8; 32]);
+        assert_eq!(file.bytes[32 + HEADER..][..PAGE], [9; PAGE]);
     }
 
     #[test]

@@ -89,19 +89,39 @@ impl ThreadId {
     /// A hint: to Linux an idle processor of a virtual machine seems taken, so it wakes threads on the one that wakes
     /// them (`available_idle_cpu` in `kernel/sched/core.c`), to wait there for milliseconds while another one idles.
     pub fn keep_apart(&self) {
-        // SAFETY: zero is a valid set; the calls read and write what they are given, with its size.
+        // SAFETY: plain system calls; the last one reads a set of the size that it is given.
         unsafe {
-            let mut processors: libc::cpu_set_t = std::mem::zeroed();
-            let here = libc::sched_getcpu();
-            if here < 0 || libc::sched_getaffinity(0, size_of_val(&processors), &raw mut processors) != 0 {
-                return;
-            }
-            libc::CPU_CLR(here as usize, &mut processors);
+            let here = libc::sched_getcpu() as usize;
+            let Some(mut processors) = usable().filter(|_| here < libc::CPU_SETSIZE as usize) else { return };
+            libc::CPU_CLR(here, &mut processors);
             if libc::CPU_COUNT(&processors) > 0 {
                 libc::sched_setaffinity(self.0, size_of_val(&processors), &raw const processors);
             }
         }
     }
+}
+
+/// The processors that this thread may use.
+#[cfg(target_os = "linux")]
+fn usable() -> Option<libc::cpu_set_t> {
+    // SAFETY: zero is a valid set; the call writes no more than the size that it is given.
+    unsafe {
+        let mut processors: libc::cpu_set_t = std::mem::zeroed();
+        let code = libc::sched_getaffinity(0, size_of_val(&processors), &raw mut processors);
+        (code == 0).then_some(processors)
+    }
+}
+
+/// How many threads may run at the same time. The standard library looks into the files of cgroups each time, too.
+#[cfg(target_os = "linux")]
+pub fn processors() -> usize {
+    // SAFETY: looks at the set alone.
+    usable().map_or(1, |processors| unsafe { libc::CPU_COUNT(&processors) } as usize)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[cfg(not(target_os = "linux"))]

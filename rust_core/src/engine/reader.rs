@@ -1,15 +1,14 @@
 //! The reader thread: reads that would have blocked their caller, pages and counts.
 use super::api::{Answer, Job, Outcome, Scan};
-use super::connection;
 use super::failure::{Failure, sqlite_error};
 use super::inbox::{Batch, Call, Request, Took};
-use super::order;
 use super::packed::Packed;
 use super::second_reader::SecondReader;
 use super::shared::{Shared, State};
 use super::statement::{Bind, Session, Verb};
 use super::switches::Place;
 use super::wal_index::{Header, Words};
+use super::{connection, order, os};
 use rusqlite::ffi;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -112,7 +111,11 @@ impl<J: Job> Reader<J> {
         let keys: Vec<&[u8]> = order.iter().map(|&index| job.key(index as usize)).collect();
         let mut values = self.shared.spare_packed();
         match self.begin_second(keys.len()) {
-            Some(second) => self.read_with(second, job.table(), &keys, &mut values)?,
+            Some(mut second) => {
+                let ranges = second.read(&mut self.session, job.table(), &keys, &mut values);
+                self.second = Some(second);
+                order = ranges?.into_iter().flat_map(|range| &order[range]).copied().collect();
+            }
             None => select(&mut self.session, job.table(), keys.iter().copied(), &mut values)?,
         }
         if keys.len() > SORTED_ABOVE {
@@ -125,7 +128,7 @@ impl<J: Job> Reader<J> {
     /// The second reader, which sees just what this one sees, if so many keys are worth it and nobody commits meanwhile.
     fn begin_second(&mut self, keys: usize) -> Option<SecondReader> {
         let (header, words) = (self.header?, self.words?);
-        if keys <= SHARED_ABOVE || std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        if keys <= SHARED_ABOVE || os::processors() < 2 {
             return None;
         }
         let mut second = match self.second.take() {
@@ -145,28 +148,6 @@ impl<J: Job> Reader<J> {
         let settings = &self.shared.settings;
         let connection = connection::open_reading(settings, settings.busy_timeout).ok()?;
         SecondReader::start(Session::new(connection, &self.shared.reading_watch())).ok()
-    }
-
-    /// Each reads a half, at the same time.
-    fn read_with(
-        &mut self,
-        mut second: SecondReader,
-        table: &str,
-        keys: &[&[u8]],
-        values: &mut Packed,
-    ) -> rusqlite::Result<()> {
-        let (low, high) = keys.split_at(keys.len() / 2);
-        second.send(table, high);
-        let found = select(&mut self.session, table, low.iter().copied(), values);
-        let read = second.receive();
-        second.end();
-        self.second = Some(second).filter(SecondReader::is_alive);
-        found?;
-        match read {
-            Some(read) => values.append(&read?),
-            None => select(&mut self.session, table, high.iter().copied(), values)?,
-        }
-        Ok(())
     }
 
     fn failure(&self, error: &rusqlite::Error) -> Failure {

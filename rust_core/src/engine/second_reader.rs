@@ -1,88 +1,137 @@
-//! A second thread for reads of very many keys: it reads one half while the reader thread reads the other.
-//!
+//! A second thread for reads of very many keys. It and the reader thread take turns at taking some of them, so that
+//! nobody waits for a second thread that has not come to run.
 use super::os::ThreadId;
 use super::packed::Packed;
 use super::reader::select;
 use super::statement::{Session, Verb};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-/// What goes to the thread and comes back.
-struct Half {
-    session: Session,
+/// Keys that are taken at once: they are read faster than a thread wakes.
+const SOME: usize = 64;
+
+/// What both read.
+struct Shared {
     table: String,
     keys: Packed,
-    found: rusqlite::Result<Packed>,
+    next: AtomicUsize,
+}
+
+impl Shared {
+    fn take_some(&self) -> Option<Range<usize>> {
+        let start = self.next.fetch_add(SOME, Ordering::Relaxed);
+        (start < self.keys.len()).then(|| start..self.keys.len().min(start + SOME))
+    }
+
+    fn read(&self, session: &mut Session, range: Range<usize>, values: &mut Packed) -> rusqlite::Result<()> {
+        select(session, &self.table, range.filter_map(|index| self.keys.get(index)), values)
+    }
+}
+
+type Read = (Range<usize>, rusqlite::Result<Packed>);
+
+/// What the second thread gets.
+struct Task {
+    session: Session,
+    shared: Arc<Shared>,
+    done: Sender<Read>,
 }
 
 pub struct SecondReader {
-    /// None while the thread has it, and after that was lost.
-    half: Option<Half>,
-    to_thread: Option<Sender<Half>>,
-    from_thread: Receiver<Half>,
+    /// None while the second thread has it.
+    session: Option<Session>,
+    to_thread: Option<Sender<Task>>,
+    sessions: Receiver<Session>,
     id: ThreadId,
     thread: Option<JoinHandle<()>>,
 }
 
 impl SecondReader {
     pub fn start(session: Session) -> std::io::Result<Self> {
-        let (to_thread, halves) = channel::<Half>();
-        let (home, from_thread) = channel();
+        let (to_thread, tasks) = channel::<Task>();
+        let (home, sessions) = channel();
         let (tell, told) = channel();
         let serve = move || {
             let _ = tell.send(ThreadId::current());
-            for mut half in halves {
-                let mut values = Packed::default();
-                let keys = half.keys.iter().flatten();
-                half.found = select(&mut half.session, &half.table, keys, &mut values).map(|()| values);
-                if home.send(half).is_err() {
-                    break;
+            for mut task in tasks {
+                while let Some(range) = task.shared.take_some() {
+                    let mut values = Packed::default();
+                    let read = task.shared.read(&mut task.session, range.clone(), &mut values);
+                    let _ = task.done.send((range, read.map(|()| values)));
                 }
+                end(&mut task.session);
+                let _ = home.send(task.session);
             }
         };
         let thread = std::thread::Builder::new().name("asyncdictsqlite-reader-2".into()).spawn(serve)?;
         let id = told.recv().map_err(std::io::Error::other)?;
-        let half = Half { session, table: String::new(), keys: Packed::default(), found: Ok(Packed::default()) };
-        Ok(Self { half: Some(half), to_thread: Some(to_thread), from_thread, id, thread: Some(thread) })
+        Ok(Self { session: Some(session), to_thread: Some(to_thread), sessions, id, thread: Some(thread) })
     }
 
-    /// Begin a read transaction, whose snapshot `see` takes.
+    /// Begin a read transaction, whose snapshot `see` takes. False where it cannot, or is still at work.
     pub fn begin(&mut self, see: impl FnOnce(&mut Session) -> rusqlite::Result<Option<()>>) -> bool {
-        let Some(half) = &mut self.half else { return false };
-        half.session.control(Verb::Begin).is_ok() && see(&mut half.session).is_ok()
-    }
-
-    /// Begin to read these keys.
-    pub fn send(&mut self, table: &str, keys: &[&[u8]]) {
-        let (Some(mut half), Some(to_thread)) = (self.half.take(), &self.to_thread) else { return };
-        table.clone_into(&mut half.table);
-        for key in keys {
-            half.keys.push(Some(key));
+        if self.session.is_none() {
+            self.session = self.sessions.try_recv().ok();
         }
-        self.id.keep_apart();
-        self.half = to_thread.send(half).err().map(|unsent| unsent.0);
+        let Some(session) = &mut self.session else { return false };
+        session.control(Verb::Begin).is_ok() && see(session).is_ok()
     }
 
-    /// Wait for the values. None: the thread is gone, and nothing was read.
-    pub fn receive(&mut self) -> Option<rusqlite::Result<Packed>> {
-        let mut half = self.from_thread.recv().ok()?;
-        let found = std::mem::replace(&mut half.found, Ok(Packed::default()));
-        self.half = Some(half);
-        Some(found)
-    }
-
-    /// End the read transaction, if there is one.
     pub fn end(&mut self) {
-        let Some(half) = &mut self.half else { return };
-        half.keys = Packed::default();
-        if half.session.in_transaction() {
-            let _ = half.session.control(Verb::Rollback);
-        }
+        self.session.iter_mut().for_each(end);
     }
 
-    /// Whether there is a thread to serve the next read.
-    pub fn is_alive(&self) -> bool {
-        self.half.is_some()
+    /// Read these keys in the transaction that has begun, together with `first`, whose transaction sees the same.
+    /// Returns in which order the values came.
+    pub fn read(
+        &mut self,
+        first: &mut Session,
+        table: &str,
+        keys: &[&[u8]],
+        values: &mut Packed,
+    ) -> rusqlite::Result<Vec<Range<usize>>> {
+        let mut copied = Packed::default();
+        for key in keys {
+            copied.push(Some(key));
+        }
+        let shared = Arc::new(Shared { table: table.to_owned(), keys: copied, next: AtomicUsize::new(0) });
+        let (done, read_there) = channel();
+        if let (Some(session), Some(to_thread)) = (self.session.take(), &self.to_thread) {
+            self.id.keep_apart();
+            let unsent = to_thread.send(Task { session, shared: Arc::clone(&shared), done }).err();
+            self.session = unsent.map(|unsent| unsent.0.session);
+        }
+        let mut order = Vec::new();
+        while let Some(range) = shared.take_some() {
+            shared.read(first, range.clone(), values)?;
+            order.push(range);
+        }
+        // All is taken: what is not here is read there, or was being read when that thread was lost.
+        let mut missing = keys.len().div_ceil(SOME) - order.len();
+        while missing > 0
+            && let Ok((range, read)) = read_there.recv()
+        {
+            values.append(&read?);
+            order.push(range);
+            missing -= 1;
+        }
+        for start in (0..keys.len()).step_by(SOME).filter(|_| missing > 0) {
+            if order.iter().all(|range| range.start != start) {
+                let range = start..keys.len().min(start + SOME);
+                shared.read(first, range.clone(), values)?;
+                order.push(range);
+            }
+        }
+        Ok(order)
+    }
+}
+
+fn end(session: &mut Session) {
+    if session.in_transaction() {
+        let _ = session.control(Verb::Rollback);
     }
 }
 
@@ -90,7 +139,7 @@ impl Drop for SecondReader {
     fn drop(&mut self) {
         self.to_thread = None;
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // a panic of it is no news: its half never came back
+            let _ = thread.join(); // its panic cost nobody an answer
         }
     }
 }
