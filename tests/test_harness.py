@@ -19,6 +19,7 @@ from harness import cli, suites
 from harness.contenders import CONTENDERS
 from harness.contenders.contender import Contender, Durability, Face
 from harness.figures import draw
+from harness.figures.style import COLOURS
 from harness.measure import bench, crowd, host, neighbour, promise, rounds, session, summary, syncs
 from harness.measure.case import Case
 from harness.measure.records import is_complete, read, without_paths
@@ -289,6 +290,12 @@ def test_a_record_has_no_absolute_path_no_host_and_no_user(tmp_path: Path) -> No
     assert [word for word in private if word in text] == []
     assert {record["kind"] for record in read(path)} == {"begin", "promise", "measurement", "failure", "end"}
     assert is_complete(read(path))
+
+
+def test_each_store_has_a_colour_of_its_own_in_the_figures() -> None:
+    colours = [COLOURS.get(name) for name in CONTENDERS]
+    assert None not in colours
+    assert len(set(colours)) == len(colours)
 
 
 def test_a_figure_carries_the_name_of_its_record(tmp_path: Path) -> None:

@@ -30,11 +30,12 @@ COLOURS = {
     "diskcache-rs": "#9f1239",
     "py-key-value": "#a16207",
     "redis": "#dc2626",
+    "beaver-db": "#65a30d",
     "control": "#111827",
 }
 MARKERS = {"rust": "o", "threads": "s", "dictsqlite": "D", "sqlite3": "^", "aiosqlite": "v", "diskcache": "P"}
 MARKERS.update({"aiosqlite-backend": "p", "sqlitedict": "X", "lmdb": "*", "rocksdict": "h", "dbm": "<", "shelve": ">"})
-MARKERS.update({"sqlite3-executor": "8", "snkv": "d", "diskcache-rs": "H", "py-key-value": ".", "redis": "x"})
+MARKERS.update({"sqlite3-executor": "8", "snkv": "d", "diskcache-rs": "H", "py-key-value": ".", "redis": "x", "beaver-db": "+"})
 _LINES = ("-", "--", ":", "-.")
 SHORT = {CLASSES[0]: "synced before acknowledgement", CLASSES[1]: "survives a kill", CLASSES[2]: "volatile"}
 GRID = "#e5e7eb"
