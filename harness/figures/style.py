@@ -35,7 +35,8 @@ COLOURS = {
 }
 MARKERS = {"rust": "o", "threads": "s", "dictsqlite": "D", "sqlite3": "^", "aiosqlite": "v", "diskcache": "P"}
 MARKERS.update({"aiosqlite-backend": "p", "sqlitedict": "X", "lmdb": "*", "rocksdict": "h", "dbm": "<", "shelve": ">"})
-MARKERS.update({"sqlite3-executor": "8", "snkv": "d", "diskcache-rs": "H", "py-key-value": ".", "redis": "x", "beaver-db": "+"})
+MARKERS.update({"sqlite3-executor": "8", "snkv": "d", "diskcache-rs": "H", "py-key-value": ".", "redis": "x"})
+MARKERS.update({"beaver-db": "+"})
 _LINES = ("-", "--", ":", "-.")
 SHORT = {CLASSES[0]: "synced before acknowledgement", CLASSES[1]: "survives a kill", CLASSES[2]: "volatile"}
 GRID = "#e5e7eb"
