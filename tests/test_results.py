@@ -19,6 +19,7 @@ from harness.report.checked import problems
 from harness.report.html import page
 from harness.report.markdown import named, replaced
 from harness.report.recorded import newest
+from harness.report.runs import listed_gates, relisted
 
 RESULTS = ROOT / "results"
 RUNS = RESULTS / "runs"
@@ -49,6 +50,26 @@ def test_a_number_that_the_record_does_not_give_is_seen() -> None:
 
 def test_a_record_that_is_not_there_is_seen(tmp_path: Path) -> None:
     assert "not in results/runs" in problems(README, tmp_path)[0]
+
+
+def test_the_lists_of_records_are_what_is_there() -> None:
+    text = (RESULTS / "README.md").read_text(encoding="utf-8")
+    assert text.count("<!-- harness:") == 2
+    assert relisted(text, RESULTS) == text
+
+
+def test_the_list_of_gates_says_what_was_planted_and_how_often_it_was_found(tmp_path: Path) -> None:
+    rate = {"kind": "rate", "question": "found", "found": 9, "of": 10, "low": 0.55, "high": 0.99}
+    records = [
+        {"kind": "begin", "command": "python -m harness gate --plant time=5% HEAD", "evaluations": 10},
+        {"kind": "planted", "effect": 1.052},
+        {**rate, "verdicts": {"PASS": 0, "FAIL": 9, "INCONCLUSIVE": 1}},
+    ]
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    (tmp_path / "a.jsonl").write_text(lines, encoding="utf-8")
+    assert "| `gate/a.jsonl` | `python -m harness gate --plant time=5% HEAD` | 5.2% planted; found: 9 of 10, " in (
+        listed_gates(tmp_path)
+    )
 
 
 def recorded(folder: Path, name: str, command: str, *, complete: bool = True) -> None:

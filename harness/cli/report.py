@@ -45,8 +45,8 @@ def report(name: Optional[str], check: bool, figures: bool, html: Optional[Path]
     for file in PAGES:
         for block in regenerate(ROOT / file, record_for):
             click.echo(f"{file}: {block}")
-    if relist(ROOT / "results" / "README.md", runs):
-        click.echo("results/README.md: the list of records")
+    if relist(ROOT / "results" / "README.md", ROOT / "results"):
+        click.echo("results/README.md: the lists of records")
     sweep = record_for("sweep")
     if figures and sweep is not None:
         _draw(sweep)
