@@ -337,6 +337,35 @@ fn the_wal_is_written_back_and_used_again() {
     assert!(!folder.0.join("store.db-wal").exists(), "the last close removes the WAL");
 }
 
+/// SQLite writes pages of it to the WAL more than once, and their headers again with the checksums at the end.
+#[test]
+fn a_transaction_that_is_larger_than_the_page_cache_is_whole_in_the_wal() {
+    for (synchronous, exclusive) in
+        [(Synchronous::Full, false), (Synchronous::Normal, false), (Synchronous::Normal, true)]
+    {
+        let folder = Folder::new("spilled");
+        let store = Store::open(&folder.file(), |settings| {
+            (settings.synchronous, settings.exclusive) = (synchronous, exclusive);
+        });
+        let key = |row: usize, page: usize| format!("{row:02}-{page:04}"); // in their order, neighbours are far apart
+        for page in 0..1000 {
+            let rows = (0..15).map(|row| put(&key(row, page), &"v".repeat(250))).collect();
+            store.commit(rows).unwrap();
+        }
+        let all = (0..15).flat_map(|row| (0..1000).map(move |page| (row, page)));
+        store.commit(all.map(|(row, page)| put(&key(row, page), &"w".repeat(250))).collect()).unwrap();
+        let copy = Folder::new("spilled-copy");
+        for name in ["store.db", "store.db-wal"] {
+            std::fs::copy(folder.0.join(name), copy.0.join(name)).unwrap(); // as a kill would leave them
+        }
+        let found = rusqlite::Connection::open(copy.file()).unwrap();
+        let one = |sql: &str| found.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(one("PRAGMA integrity_check"), "ok");
+        assert_eq!(one("SELECT count(*) || substr(min(value), 1, 1) FROM main"), "15000w");
+        store.close().unwrap();
+    }
+}
+
 #[test]
 fn inline_reads_find_what_is_in_memory_and_leave_long_values_to_the_thread() {
     let folder = Folder::new("inline");

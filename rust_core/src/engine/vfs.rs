@@ -338,3 +338,35 @@ pub fn install() -> bool {
 pub fn attempt<T>(read: impl FnOnce() -> T) -> (T, Wait) {
     (read(), Wait::None)
 }
+
+#[cfg(all(test, not(feature = "shuttle")))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// Has room for ten pages, so that most of a transaction goes to the WAL before its end, and is read from there.
+    fn insert_and_read(path: &Path) -> rusqlite::Result<()> {
+        let watch = Arc::new(Watch { frames: Some(Mutex::default()), ..Watch::default() });
+        let connection = Connection::open(path)?;
+        connection.execute_batch("PRAGMA journal_mode = wal; PRAGMA cache_size = 10; CREATE TABLE t(v)")?;
+        let watched = Watched::new(&connection, &watch);
+        let (connection, _watched) = &(connection, watched); // dropped in this order
+        connection.execute_batch("BEGIN")?;
+        for row in 1..=100_i64 {
+            connection.execute("INSERT INTO t VALUES(?1 || zeroblob(3000))", [row])?;
+            let sum: f64 = connection.query_row("SELECT total(v) FROM t", [], |row| row.get(0))?;
+            assert_eq!(sum as i64, row * (row + 1) / 2);
+        }
+        connection.execute_batch("COMMIT")
+    }
+
+    #[test]
+    fn a_transaction_reads_its_own_frames_that_are_not_written_yet() {
+        let folder = std::env::temp_dir().join(format!("asyncdictsqlite-vfs-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let done = insert_and_read(&folder.join("store.db"));
+        std::fs::remove_dir_all(&folder).unwrap();
+        done.unwrap();
+    }
+}
