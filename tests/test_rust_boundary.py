@@ -898,6 +898,24 @@ print("end")
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_in_a_child_forked_by_a_task_no_loop_runs(tmp_path: Path) -> None:
+    async def main() -> int:
+        await asyncio.sleep(0)
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(BaseException), AsyncDictSQLite(tmp_path / "store.db", backend="rust") as store:
+                store["key"] = "value"
+                asyncio.new_event_loop().run_until_complete(store.aget("key"))
+                os._exit(0)
+            os._exit(1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    with AsyncDictSQLite(tmp_path / "parent.db", backend="rust") as parent:
+        asyncio.run(parent.aset("key", "value"))  # so that the way to find the loop was gone before
+        assert asyncio.run(main()) == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_an_operation_of_the_parent_fails_in_a_forked_child(cold: Any) -> None:
     cold.inject(commit_after=2)
     operation = pending(cold)

@@ -17,6 +17,8 @@ use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::slice;
+#[cfg(not(Py_3_12))]
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Borrowed for the time of a call.
 pub type Object<'a, 'py> = Borrowed<'a, 'py, PyAny>;
@@ -463,8 +465,8 @@ struct LoopHolder {
 
 /// The loop that runs in this thread, or Python's None. No answer: asyncio keeps it in another way than this looks for.
 ///
-/// `asyncio._get_running_loop` makes a system call before Python 3.12 (`getpid`, for a child that was forked while a loop
-/// ran; no store of the parent serves that one).
+/// `asyncio._get_running_loop` makes a system call before Python 3.12: `getpid`, for in a child that was forked while a
+/// loop ran there is none.
 #[cfg(not(Py_3_12))]
 pub fn kept_running_loop(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     let name = pyo3::intern!(py, "__asyncio_running_event_loop__");
@@ -479,11 +481,28 @@ pub fn kept_running_loop(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
         let class = ffi::Py_TYPE(holder);
         let is_known = CStr::from_ptr((*class).tp_name) == c"_RunningLoopHolder"
             && (*class).tp_basicsize == size_of::<LoopHolder>() as isize;
-        if !is_known {
+        let holder: *const LoopHolder = holder.cast();
+        if !is_known || (*holder).pid != process() {
             return None;
         }
-        Bound::from_borrowed_ptr_or_opt(py, (*holder.cast::<LoopHolder>()).event_loop)
+        Bound::from_borrowed_ptr_or_opt(py, (*holder).event_loop)
     }
+}
+
+/// The id of this process, without a system call. With the GIL held.
+#[cfg(not(Py_3_12))]
+fn process() -> libc::pid_t {
+    static PROCESS: AtomicI32 = AtomicI32::new(0);
+    extern "C" fn note() {
+        // SAFETY: a plain system call, and one that a forked child may make.
+        PROCESS.store(unsafe { libc::getpid() }, Ordering::Relaxed);
+    }
+    if PROCESS.load(Ordering::Relaxed) == 0 {
+        note();
+        // SAFETY: the handler lives as long as this module, which is never unloaded.
+        unsafe { libc::pthread_atfork(None, None, Some(note)) };
+    }
+    PROCESS.load(Ordering::Relaxed)
 }
 
 pub fn copy_context(_py: Python<'_>) -> Option<Ref> {
