@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -19,6 +21,7 @@ connection.execute("DELETE FROM adsq_meta WHERE table_name = 't'")
 connection.execute("DROP TABLE t")
 connection.commit()
 """
+ROWS = "import sqlite3, sys; print(dict(sqlite3.connect(sys.argv[1]).execute('SELECT key, value FROM main')))"
 
 
 @every_backend
@@ -90,3 +93,47 @@ async def test_a_write_to_a_table_found_to_be_dropped_is_refused(backend: str, t
         await dropped.aset("k", 2)
         await db.aflush()
         assert isinstance(await outcome(dropped.aset("k", 3)), SchemaMismatchError)
+
+
+@every_backend
+@pytest.mark.parametrize("seed", range(4))
+@in_a_loop
+async def test_the_file_holds_the_last_write_of_each_key(backend: str, seed: int, tmp_path: Path) -> None:
+    random, expected = Random(seed), {}  # type: ignore[var-annotated]
+    options = {"storage_mode": "bytes", "flush_interval": 0.002, "exclusive": False, "backend": backend}
+    async with AsyncDictSQLite(tmp_path / "a.db", **options) as db:
+        await db.aopen()
+        db._engine.inject(writer_delay_s=0.004, seed=seed)
+        for i in range(3000):
+            key, value = f"k{random.randrange(8)}", str(i).encode()
+            kind = random.random()
+            if kind < 0.9:
+                await db.aset(key, value)
+                expected[key] = value
+            elif kind < 0.95:
+                await db.adelete(key)
+                expected.pop(key, None)
+            elif kind < 0.98:
+                batch = {key: value, "k3": value + b"b"}
+                await db.abatch_set(batch)
+                expected.update(batch)
+            elif kind < 0.99:
+                await db.aclear()
+                expected.clear()
+            else:
+                await asyncio.sleep(0.003)
+        db._engine.inject()
+        await db.aflush()
+        assert ast.literal_eval(child(ROWS, tmp_path / "a.db")) == expected
+        assert db.stats()["unsaved"] == 0
+
+
+@every_backend
+@in_a_loop
+async def test_a_key_that_is_overwritten_while_it_waits_is_one_unsaved_entry(backend: str, tmp_path: Path) -> None:
+    async with AsyncDictSQLite(tmp_path / "a.db", flush_interval=60, backend=backend) as db:
+        for i in range(1000):
+            await db.aset(f"k{i % 3}", i)
+        assert db.stats()["unsaved"] == 3
+        await db.aflush()
+        assert (db.stats()["unsaved"], db.stats()["unsaved_bytes"]) == (0, 0)

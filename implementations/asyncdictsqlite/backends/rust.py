@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import _rust
 from ..protocol import Engine, Opening
 from ..store import AsyncDictSQLite
 
+_MISSING: Any = object()
+
 
 class RustStore(_rust.Store, AsyncDictSQLite):
     """A store whose `aget`, `aset`, `get` and `set` reach C without a Python frame in between."""
+
+    def __getitem__(self, key: str) -> Any:
+        value = _rust.Store.get(self, key, _MISSING)
+        if value is _MISSING:
+            raise KeyError(key)
+        return value
 
 
 class Factory:

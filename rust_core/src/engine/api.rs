@@ -18,6 +18,11 @@ pub trait Job: Send + 'static {
     fn change(&self, index: usize) -> Change<'_>;
     /// Whether a commit asks for the old bytes.
     fn wants_old(&self) -> bool;
+    /// As what it counts in the lazy queue: changes, and bytes of keys and values.
+    fn size(&self) -> (usize, usize) {
+        let bytes = (0..self.len()).map(|index| self.change(index)).map(|change| change.key.len() + change.value.len());
+        (self.len(), bytes.sum())
+    }
 }
 
 /// Where finished jobs go. Called by the engine's threads, or by the caller of a request that fails at once.
@@ -156,7 +161,7 @@ pub struct Settings {
 }
 
 /// What the lazy queue holds after a call joined it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Queued {
     pub unsaved: usize,
     pub unsaved_bytes: usize,

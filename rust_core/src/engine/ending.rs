@@ -115,6 +115,7 @@ impl<J: Job> Writer<J> {
             let _ = reader.join(); // a panic was answered where it happened
         }
         self.shared.inline.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.sync_readers.close();
         self.shared.coherence.detach();
         if stopped {
             // A failed sync is never tried again: not by SQLite's own checkpoint at the last close either.

@@ -2,7 +2,6 @@
 use super::api::{Answer, Job, Notice, Outcome};
 use super::failure::{Class, Failure};
 use super::group;
-use super::handle::size_of;
 use super::inbox::Batch;
 use super::transaction::Failed;
 use super::writer::{FIRST_PAUSE, Writer};
@@ -53,7 +52,7 @@ impl<J: Job> Writer<J> {
     }
 
     pub(super) fn forget_unsaved(&self, jobs: &[J]) -> usize {
-        let (changes, bytes) = jobs.iter().map(size_of).fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+        let (changes, bytes) = jobs.iter().map(Job::size).fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
         self.shared.to_writer.saved(changes, bytes);
         changes
     }

@@ -1,11 +1,12 @@
 //! The engine as its callers see it.
 use super::api::{Job, Outcome, Queued, Scan, Settings, Sink, Stats, Was};
-use super::inbox::{Call, Request};
+use super::inbox::{Call, Queue, Request};
 use super::inline_reader::{self, Now};
 use super::life;
 use super::packed::Packed;
 use super::shared::{Shared, State};
 use super::switches::Switches;
+use super::sync_readers;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -66,24 +67,26 @@ impl<J: Job> Engine<J> {
 
     /// Queue the changes of the job for the next flush; comes home with `Answer::Flushed`.
     pub fn queue(&self, job: J) -> Queued {
-        let nothing = Queued { unsaved: 0, unsaved_bytes: 0, full: false };
         if self.refuses() {
             self.shared.deliver_one(job, Err(self.shared.refusal()));
-            return nothing;
+            return Queued::default();
         }
-        let (changes, bytes) = size_of(&job);
-        self.append(changes, bytes, |_| Some(job))
+        let size = job.size();
+        self.append(|queue| {
+            queue.push(job);
+            size
+        })
     }
 
-    /// Queue changes as part of the newest queued job: `add` extends it, or returns another job with them. It runs with
-    /// a lock held, so it may not call back.
+    /// Queue changes by hand: `add` changes what is in the queue, and tells by how many changes and bytes it grew. It runs
+    /// with a lock held, so it may not call back.
     #[inline]
-    pub fn append(&self, changes: usize, bytes: usize, add: impl FnOnce(Option<&mut J>) -> Option<J>) -> Queued {
-        self.shared.to_writer.queue(changes, bytes, add).unwrap_or_else(|job| {
+    pub fn append(&self, add: impl FnOnce(&mut Queue<'_, J>) -> (usize, usize)) -> Queued {
+        self.shared.to_writer.queue(add).unwrap_or_else(|job| {
             if let Some(job) = job {
                 self.shared.deliver_one(job, Err(self.shared.refusal()));
             }
-            Queued { unsaved: 0, unsaved_bytes: 0, full: false }
+            Queued::default()
         })
     }
 
@@ -168,6 +171,11 @@ impl<J: Job> Engine<J> {
         if self.refuses() { (0, true) } else { inline_reader::read_many(&self.shared, table, keys, hold, found) }
     }
 
+    /// Read on the calling thread, which may wait for a disk; None: use `read`.
+    pub fn read_here(&self, table: &str, key: &[u8]) -> Option<Option<Vec<u8>>> {
+        sync_readers::read(&self.shared, table, key)
+    }
+
     /// Give back what a read found, when it was taken in.
     pub fn give_back(&self, packed: Packed) {
         let bytes = packed.capacity_bytes();
@@ -194,10 +202,4 @@ impl<J: Job> Engine<J> {
         }
         self.shared.stats()
     }
-}
-
-/// Changes, and bytes of keys and values.
-pub fn size_of(job: &impl Job) -> (usize, usize) {
-    let bytes = (0..job.len()).map(|index| job.change(index)).map(|change| change.key.len() + change.value.len()).sum();
-    (job.len(), bytes)
 }

@@ -81,6 +81,29 @@ impl<J> Default for Lane<J> {
     }
 }
 
+/// The lazy queue as a caller finds it: what the taker has not taken yet, in the order of the calls.
+pub struct Queue<'a, J> {
+    jobs: &'a mut Vec<(u64, J)>,
+    place: u64,
+}
+
+impl<J> Queue<'_, J> {
+    pub fn push(&mut self, job: J) {
+        self.jobs.push((self.place, job));
+    }
+
+    /// The newest job, if nothing was left anywhere since.
+    pub fn newest(&mut self) -> Option<&mut J> {
+        self.jobs.last_mut().filter(|(last, _)| *last == self.place).map(|(_, job)| job)
+    }
+
+    /// The last job of those, from the oldest on, that `is_before` holds for.
+    pub fn last_of(&mut self, is_before: impl Fn(&J) -> bool) -> Option<&mut J> {
+        let end = self.jobs.partition_point(|(_, job)| is_before(job));
+        Some(&mut self.jobs.get_mut(end.checked_sub(1)?)?.1)
+    }
+}
+
 /// What was taken out of the lanes and not yet handed out.
 struct Taken<J> {
     requests: VecDeque<Request<J>>,
@@ -166,25 +189,20 @@ impl<J> Inbox<J> {
         Ok(())
     }
 
-    /// Append to the lazy queue: `add` extends its newest job, or returns another one. Where the inbox is shut it gets
-    /// none to extend, and what it returns is given back.
-    pub fn queue(
-        &self,
-        changes: usize,
-        bytes: usize,
-        add: impl FnOnce(Option<&mut J>) -> Option<J>,
-    ) -> Result<Queued, Option<J>> {
-        let Some(lazy) = self.lazy else { return Err(add(None)) };
+    /// Add to the lazy queue, or change what is in it; `add` returns by how many changes and bytes it grew. Where the inbox
+    /// is shut it gets an empty one, and what it pushes is given back.
+    pub fn queue(&self, add: impl FnOnce(&mut Queue<'_, J>) -> (usize, usize)) -> Result<Queued, Option<J>> {
+        let Some(lazy) = self.lazy else { return Err(refused(add)) };
         let (unsaved, unsaved_bytes) = self.lanes.leave(|lane, place| {
             if lane.shut {
-                return Err(add(None));
+                return Err(refused(add));
             }
-            let newest = lane.lazy.last_mut().filter(|(last, _)| last + 1 == place);
-            let job = add(newest.map(|(last, job)| {
+            if let Some((last, _)) = lane.lazy.last_mut()
+                && *last + 1 == place
+            {
                 *last = place;
-                job
-            }));
-            lane.lazy.extend(job.map(|job| (place, job)));
+            }
+            let (changes, bytes) = add(&mut Queue { jobs: &mut lane.lazy, place });
             self.queued.add(changes, bytes);
             Ok(self.unsaved())
         })?;
@@ -384,6 +402,12 @@ impl<J> Inbox<J> {
     }
 }
 
+fn refused<J>(add: impl FnOnce(&mut Queue<'_, J>) -> (usize, usize)) -> Option<J> {
+    let mut jobs = Vec::new();
+    add(&mut Queue { jobs: &mut jobs, place: 0 });
+    jobs.pop().map(|(_, job)| job)
+}
+
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
@@ -396,6 +420,13 @@ mod tests {
 
     fn send(inbox: &Inbox<u32>, job: u32, call: Call) {
         assert!(inbox.send(Request::new(job, call)).is_ok());
+    }
+
+    fn queue(inbox: &Inbox<u32>, job: u32, bytes: usize) -> Result<Queued, Option<u32>> {
+        inbox.queue(|queue| {
+            queue.push(job);
+            (1, bytes)
+        })
     }
 
     #[test]
@@ -442,12 +473,12 @@ mod tests {
         let lazy = Lazy { flush_interval: hour, max_unsaved: 100, max_unsaved_bytes: 100 };
         let inbox = Inbox::new(100, Some(lazy));
         for job in [0, 1] {
-            assert!(inbox.queue(1, 10, |_| Some(job)).is_ok_and(|queued| !queued.full));
+            assert!(queue(&inbox, job, 10).is_ok_and(|queued| !queued.full));
         }
         assert_eq!(took(&inbox).0, Took::Nothing, "not due yet");
         let mut batch = Batch::default();
         inbox.drain(&mut batch);
-        assert!(inbox.queue(1, 180, |_| Some(2)).is_ok_and(|queued| queued.full && queued.unsaved == 3));
+        assert!(queue(&inbox, 2, 180).is_ok_and(|queued| queued.full && queued.unsaved == 3));
         inbox.put_back(&mut batch.lazy, hour);
         send(&inbox, 9, Call::Flush);
         inbox.take(&mut batch, None);

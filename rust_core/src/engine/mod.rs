@@ -34,6 +34,7 @@ mod spare;
 mod statement;
 mod switches;
 mod sync;
+mod sync_readers;
 mod transaction;
 mod unpublished;
 pub mod vfs;
@@ -45,6 +46,7 @@ pub use api::{
 };
 pub use failure::{Class, Failure};
 pub use handle::Engine;
+pub use inbox::Queue;
 pub use inline_reader::Now;
 pub use packed::Packed;
 pub use shared::State;

@@ -14,9 +14,9 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The pages that the inline connection keeps, as `PRAGMA cache_size` wants it: with SQLite's 2 MiB the index of some
+/// The pages that a connection of the callers' threads keeps, as `PRAGMA cache_size` wants it: with SQLite's 2 MiB the index of some
 /// 50,000 keys would push itself out.
-const INLINE_PAGES_KIB: i32 = -16 * 1024;
+pub const INLINE_PAGES_KIB: i32 = -16 * 1024;
 
 /// What the two threads start with.
 pub struct Opened {

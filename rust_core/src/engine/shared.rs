@@ -8,6 +8,7 @@ use super::inline_reader::InlineReader;
 use super::packed::Packed;
 use super::spare::Spare;
 use super::switches::Injected;
+use super::sync_readers::SyncReaders;
 use super::unpublished::Unpublished;
 use super::vfs::Watch;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -41,6 +42,7 @@ pub struct Shared<J> {
     pub counters: Counters,
     pub injected: Injected,
     pub inline: Mutex<Option<InlineReader>>,
+    pub sync_readers: SyncReaders,
     /// From those who took in what was read, and what commits met.
     pub spare: Spare<Packed>,
     pub spare_was: Spare<Vec<Was>>,
@@ -73,6 +75,7 @@ impl<J: 'static> Shared<J> {
             counters: Counters::default(),
             injected: Injected::default(),
             inline: Mutex::new(None),
+            sync_readers: SyncReaders::default(),
             spare: Spare::new(),
             spare_was: Spare::new(),
             nowait_off: Mutex::new(None),

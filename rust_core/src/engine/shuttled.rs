@@ -1,6 +1,6 @@
 //! The inbox and the outbox in many orders of their threads: nothing is lost, doubled or reordered, and nobody sleeps for
 //! ever (shuttle takes a sleep with a limit for one without).
-use super::api::Lazy;
+use super::api::{Lazy, Queued};
 use super::inbox::{Batch, Call, Inbox, Request, Took};
 use super::outbox::Outbox;
 use super::sync::sync::Arc;
@@ -14,6 +14,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn try_orders(run: impl Fn() + Send + Sync + Clone + 'static) {
     shuttle::check_random(run.clone(), ORDERS);
     shuttle::check_pct(run, ORDERS, 3);
+}
+
+fn queue(inbox: &Inbox<u32>, job: u32) -> Result<Queued, Option<u32>> {
+    inbox.queue(|queue| {
+        queue.push(job);
+        (1, 1)
+    })
 }
 
 /// Take everything until the end.
@@ -82,7 +89,7 @@ fn the_lazy_queue_keeps_its_order_and_wakes_at_its_limit() {
             })
         };
         for job in 0..4_u32 {
-            assert!(inbox.queue(1, 1, |_| Some(job)).is_ok());
+            assert!(queue(&inbox, job).is_ok());
         }
         assert!(inbox.send(Request::new(9, Call::Flush)).is_ok()); // for an odd one out
         assert_eq!(taker.join().unwrap_or_default(), [0, 1, 2, 3]);

@@ -34,6 +34,15 @@ impl<'a, 'py> Arguments<'a, 'py> {
         }
     }
 
+    /// The first one, where there is at most one more, both by position.
+    #[inline(always)]
+    pub fn first_of_two(&self) -> Option<Object<'a, 'py>> {
+        match self.all {
+            [first] | [first, _] if self.names.is_none() => Some(*first),
+            _ => None,
+        }
+    }
+
     /// The two arguments, where there are just two, by position.
     #[inline(always)]
     pub fn pair(&self) -> Option<[Object<'a, 'py>; 2]> {

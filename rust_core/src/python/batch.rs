@@ -160,7 +160,7 @@ fn put_all<'py>(this: This<'_, 'py>, arguments: Arguments<'_, '_>) -> Option<PyR
             if lazy::might_fill(core, items.len(), bytes) {
                 return None;
             }
-            lazy::put_all(&engine, table, bytes, items.into_iter().map(|item| (item.key, item.kept, item.encoded)));
+            drop(lazy::put_all(&engine, table, items.into_iter().map(|item| (item.key, item.kept, item.encoded))));
         }
         Mode::Writethrough => {
             let put = |item: Item| change(view, py, item.key, item.kept.into_object(), item.encoded);

@@ -158,14 +158,28 @@ impl Cache {
         true
     }
 
-    /// Lazy: give an entry a newer, unsaved value, if there is one. Returns where it is; `kept` gets what it was.
+    /// Lazy: where the unsaved value of a key is, and the generation of its put.
     #[inline(always)]
-    pub fn overwrite(&mut self, table: u32, key: &Key<'_>, kept: &mut Kept, generation: u64) -> Option<u32> {
+    pub fn unsaved_put(&self, table: u32, key: &Key<'_>) -> Option<(u32, u64)> {
         let slot = self.slot_of(table, key)?;
+        let entry = self.slots[slot as usize].as_ref().filter(|entry| entry.state() == State::Unsaved)?;
+        Some((slot, entry.stamp()))
+    }
+
+    /// Lazy: give the unsaved entry in this slot another value; `kept` gets what it was.
+    #[inline(always)]
+    pub fn overwrite_at(&mut self, slot: u32, kept: &mut Kept, generation: u64) {
         self.replace(slot, kept, State::Unsaved, generation);
         if self.bytes > self.limits.bytes {
             self.make_room();
         }
+    }
+
+    /// Lazy: give an entry a newer, unsaved value, if there is one. Returns where it is; `kept` gets what it was.
+    #[inline(always)]
+    pub fn overwrite(&mut self, table: u32, key: &Key<'_>, kept: &mut Kept, generation: u64) -> Option<u32> {
+        let slot = self.slot_of(table, key)?;
+        self.overwrite_at(slot, kept, generation);
         Some(slot)
     }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How many jobs that a lazy flush made durable one entry takes in.
-const SETTLED_AT_ONCE: usize = 4;
+const SETTLED_AT_ONCE: usize = 2;
 /// How long a blocked thread may miss a signal (KeyboardInterrupt).
 const SIGNAL_CHECK: Duration = Duration::from_millis(100);
 

@@ -94,6 +94,20 @@ pub struct Unsaved {
     pub bytes: usize,
 }
 
+impl Unsaved {
+    /// `bytes` wraps where they became less.
+    #[inline(always)]
+    pub fn add(&mut self, (operations, bytes): (usize, usize)) {
+        self.operations += operations;
+        self.bytes = self.bytes.wrapping_add(bytes);
+    }
+
+    pub fn remove(&mut self, operations: usize, bytes: usize) {
+        self.operations -= operations;
+        self.bytes -= bytes;
+    }
+}
+
 #[derive(Clone, Copy)]
 pub struct Options {
     pub evict: bool,

@@ -16,7 +16,7 @@ pub fn take_in(py: Python<'_>, content: Content, outcome: Outcome) {
     let result = match (work, outcome) {
         (Work::Read(read), outcome) => return read_home(engine, read, &awaitable, outcome),
         (Work::Queue(changes), outcome) => return lazy::flushed(engine, &changes, epoch_of_flush(&outcome)),
-        (Work::Puts(puts), outcome) => return lazy::puts_flushed(engine, &puts.items, epoch_of_flush(&outcome)),
+        (Work::Puts(puts), outcome) => return lazy::puts_flushed(engine, &puts, epoch_of_flush(&outcome)),
         (Work::Commit(commit), outcome) => commit_home(engine, &commit, outcome),
         (Work::Open, Ok(Answer::Opened(tables))) => open_home(engine, &tables),
         (Work::Scan, Ok(Answer::Rows(found))) => {

@@ -72,7 +72,7 @@ fn load(this: This<'_, '_>, key: &Key<'_>, value: Ref, form: Form) -> Option<Ref
 
 /// `aget(key, default=None)`
 pub fn aget<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
-    if let Some(found) = arguments.only().and_then(|key| hit(this, key)) {
+    if let Some(found) = arguments.first_of_two().and_then(|key| hit(this, key)) {
         return awaitable::resolved(this.py(), found);
     }
     finish(this.py(), aget_slow(this, arguments))
@@ -80,10 +80,27 @@ pub fn aget<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<R
 
 /// `get(key, default=None)`
 pub fn get<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Ref> {
-    if let Some(found) = arguments.only().and_then(|key| hit(this, key)) {
+    if let Some(found) = arguments.first_of_two().and_then(|key| hit(this, key)) {
         return Some(found);
     }
-    finish(this.py(), aget_slow(this, arguments).and_then(|operation| operation.call_method0("wait")))
+    finish(this.py(), get_slow(this, arguments))
+}
+
+#[cold]
+#[inline(never)]
+fn get_slow<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let py = this.py();
+    if let [Some(key), default] = parse("get", AGET, 1, arguments)?
+        && let Ok(key) = OwnedKey::check(&key.bind(py))
+        && let Some(view) = this.get().view(py)
+    {
+        let (engine, table, codec) = (view.engine_object(py), view.table, view.codec.clone());
+        let default = default.unwrap_or_else(Ref::none);
+        if let Some(found) = read::get_here(&engine, table, &key, &codec, &default) {
+            return found.map(|found| found.into_bound(py));
+        }
+    }
+    aget_slow(this, arguments)?.call_method0("wait")
 }
 
 /// Set a key where memory decides alone and nothing needs a codec. False: go the long way.
@@ -266,8 +283,10 @@ fn put_change<'py>(engine: &Bound<'py, Engine>, change: Change) -> PyResult<Boun
         && !core.misses_tables
         && !lazy::might_fill(core, 1, change.size_bytes())
     {
-        let change = lazy::remember(core, change);
-        lazy::queue_up(engine, vec![change], &Ref::none());
+        if let Change { table, key: Some(key), value: Some(value), object, .. } = change {
+            let kept = read::kept(core.tables[table as usize].kind(), object, value.clone());
+            drop(lazy::put(engine, table, key, kept, value));
+        }
         engine.get().sweep(py);
         return done(py);
     }

@@ -36,12 +36,14 @@ pub enum Work {
     Close,
 }
 
-/// Lazy puts into one table.
+/// Lazy puts into one table, of consecutive generations.
 pub struct Puts {
     pub table: u32,
     pub table_name: Arc<str>,
     pub is_text: bool,
     pub items: Vec<Put>,
+    /// Of keys and values.
+    pub bytes: usize,
 }
 
 pub struct Put {
@@ -54,7 +56,7 @@ pub struct Put {
 }
 
 /// Puts that share one job.
-const MOST_PUTS: usize = 128;
+const MOST_PUTS: usize = 512;
 
 pub struct Read {
     pub table: u32,
@@ -115,6 +117,21 @@ impl Put {
 }
 
 impl Puts {
+    pub fn push(&mut self, put: Put) {
+        self.bytes += put.size_bytes();
+        self.items.push(put);
+    }
+
+    /// Give the put of this generation, if it is here, another value; `value` gets the one it had. Returns by how many
+    /// bytes it grew.
+    fn replace(&mut self, generation: u64, value: &mut Ref) -> Option<usize> {
+        let index = generation.checked_sub(self.items.first()?.generation)?;
+        let put = self.items.get_mut(index as usize).filter(|put| put.generation == generation)?;
+        let more_bytes = exchange(&mut put.value, value);
+        self.bytes = self.bytes.wrapping_add(more_bytes);
+        Some(more_bytes)
+    }
+
     fn change(&self, index: usize) -> engine::Change<'_> {
         let put = &self.items[index];
         engine::Change {
@@ -126,6 +143,12 @@ impl Puts {
             text: self.is_text,
         }
     }
+}
+
+/// Exchange two bytes objects; returns by how much the first grew, which wraps.
+fn exchange(one: &mut Ref, other: &mut Ref) -> usize {
+    std::mem::swap(one, other);
+    one.bytes().len().wrapping_sub(other.bytes().len())
 }
 
 /// The content of a bytes object; empty where there is none.
@@ -147,11 +170,33 @@ impl Job {
     }
 
     /// The puts of this job, if they are of that table and there is room for one more.
-    pub fn puts_with_room(&mut self, of_table: u32) -> Option<&mut Vec<Put>> {
+    pub fn puts_with_room(&mut self, of_table: u32) -> Option<&mut Puts> {
         match &mut self.0.peek_mut().work {
-            Work::Puts(Puts { table, items, .. }) if *table == of_table && items.len() < MOST_PUTS => Some(items),
+            Work::Puts(puts) if puts.table == of_table && puts.items.len() < MOST_PUTS => Some(puts),
             _ => None,
         }
+    }
+
+    /// Lazy: give the put of this generation another value, as `Puts::replace`.
+    pub fn replace(&mut self, generation: u64, value: &mut Ref) -> Option<usize> {
+        match &mut self.0.peek_mut().work {
+            Work::Puts(puts) => puts.replace(generation, value),
+            Work::Queue(changes) => {
+                let index = changes.binary_search_by_key(&generation, |change| change.generation).ok()?;
+                let put = Some(&mut changes[index]).filter(|change| change.kind == Kind::Put)?;
+                put.value.as_mut().map(|old| exchange(old, value))
+            }
+            _ => None,
+        }
+    }
+
+    /// Lazy: whether its first change is of this generation or an earlier one.
+    pub fn begins_by(&self, generation: u64) -> bool {
+        let first = match &self.0.peek().work {
+            Work::Puts(puts) => puts.items.first().map(|put| put.generation),
+            _ => self.changes().first().map(|change| change.generation),
+        };
+        first.is_some_and(|first| first <= generation)
     }
 
     /// Open it, with the GIL held.
@@ -195,6 +240,13 @@ impl engine::Job for Job {
             value: bytes(change.value.as_ref()),
             expected: bytes(change.expected.as_ref()),
             text: change.is_text,
+        }
+    }
+
+    fn size(&self) -> (usize, usize) {
+        match &self.0.peek().work {
+            Work::Puts(puts) => (puts.items.len(), puts.bytes),
+            _ => (self.changes().len(), self.changes().iter().map(Change::size_bytes).sum()),
         }
     }
 

@@ -1,4 +1,5 @@
 //! persist_mode="lazy": decided in memory, queued for the flush, in strict order per key.
+use super::cache::Cache;
 use super::call::{Call, carry_out};
 use super::core::{Core, Mode, Phase, Table, WaitsForRoom};
 use super::decide::{Homes, cold_keys, decide};
@@ -9,7 +10,7 @@ use super::job::{Asker, Change, Commit, Job, Put, Puts, Work, complete};
 use super::key::OwnedKey;
 use super::reference::Ref;
 use super::{errors, read, result};
-use crate::engine::Kind;
+use crate::engine::{Kind, Queue};
 use pyo3::prelude::*;
 
 /// Carry a call out, or let it queue behind those that it must not overtake.
@@ -214,75 +215,106 @@ pub fn remember(core: &mut Core, mut change: Change) -> Change {
 pub fn queue_up(engine: &Bound<'_, Engine>, changes: Vec<Change>, awaitable: &Ref) -> bool {
     let core = engine.get().core(engine.py());
     let (Some(file), false) = (core.engine.clone(), changes.is_empty()) else { return false };
-    core.unsaved.operations += changes.len();
-    core.unsaved.bytes += changes.iter().map(Change::size_bytes).sum::<usize>();
+    core.unsaved.add((changes.len(), changes.iter().map(Change::size_bytes).sum()));
     file.queue(Job::new(engine, awaitable.clone(), Work::Queue(changes)));
     is_full(engine.get().core(engine.py()))
 }
 
-/// Put one key at once, as `remember` and `queue_up` do; only where `takes_puts`. Returns what to release when
-/// nothing is borrowed; the rest waits in the trash.
+/// What came of a put.
+struct Applied {
+    /// To queue. None: one that waits in the queue has got the value.
+    put: Option<Put>,
+    /// By how many bytes the queue grew so.
+    more_bytes: usize,
+    /// To release when nothing is borrowed.
+    displaced: [Option<Ref>; 2],
+}
+
+/// Put a key in memory, and in its put where that still waits in the queue: all of the queue is one transaction, so
+/// nobody can tell when a value in it came.
 #[inline(always)]
-pub fn put(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, mut kept: Kept, value: Ref) -> Option<Ref> {
-    let core = engine.get().core(engine.py());
-    let Some(file) = &core.engine else { return None };
-    let generation = core.generation + 1;
-    core.generation = generation;
-    core.flights.publish(table, &key);
-    let (slot, old) = match core.cache.overwrite(table, &key.borrow(), &mut kept, generation) {
+fn apply_put(
+    queue: &mut Queue<'_, Job>,
+    (cache, last): (&mut Cache, &mut u64),
+    table: u32,
+    key: OwnedKey,
+    mut kept: Kept,
+    mut value: Ref,
+) -> Applied {
+    if let Some((slot, generation)) = cache.unsaved_put(table, &key.borrow())
+        && let Some(job) = queue.last_of(|job| job.begins_by(generation))
+        && let Some(more_bytes) = job.replace(generation, &mut value)
+    {
+        cache.overwrite_at(slot, &mut kept, generation);
+        return Applied { put: None, more_bytes, displaced: [Some(kept.value), Some(value)] };
+    }
+    *last += 1;
+    let (slot, old) = match cache.overwrite(table, &key.borrow(), &mut kept, *last) {
         Some(slot) => (slot, Some(kept.value)),
-        None => (core.cache.set(table, &key, kept, State::Unsaved, generation), None),
+        None => (cache.set(table, &key, kept, State::Unsaved, *last), None),
     };
-    let put = Put { key, value, generation, slot };
-    let size_bytes = put.size_bytes();
-    core.unsaved.operations += 1;
-    core.unsaved.bytes += size_bytes;
-    let tables = &core.tables;
-    let _ = file.append(1, size_bytes, |newest| match newest.and_then(|job| job.puts_with_room(table)) {
-        Some(puts) => {
-            puts.push(put);
-            None
+    let put = Put { key, value, generation: *last, slot };
+    Applied { more_bytes: put.size_bytes(), put: Some(put), displaced: [old, None] }
+}
+
+/// Put one key at once, as `remember` and `queue_up` do; only where `takes_puts`. Returns what to release when nothing
+/// is borrowed; the rest waits in the trash.
+#[inline(always)]
+pub fn put(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, kept: Kept, value: Ref) -> [Option<Ref>; 2] {
+    let core = engine.get().core(engine.py());
+    let Some(file) = &core.engine else { return [None, None] };
+    core.flights.publish(table, &key);
+    let (tables, memory) = (&core.tables, (&mut core.cache, &mut core.generation));
+    let (mut displaced, mut grown) = ([None, None], (0, 0));
+    let _ = file.append(|queue| {
+        let applied = apply_put(queue, memory, table, key, kept, value);
+        displaced = applied.displaced;
+        grown = (usize::from(applied.put.is_some()), applied.more_bytes);
+        if let Some(put) = applied.put {
+            match queue.newest().and_then(|job| job.puts_with_room(table)) {
+                Some(puts) => puts.push(put),
+                None => queue.push(job_of(engine, table, &tables[table as usize], vec![put])),
+            }
         }
-        None => Some(job_of(engine, table, &tables[table as usize], put)),
+        grown
     });
-    old
+    core.unsaved.add(grown);
+    displaced
 }
 
 /// Put many keys at once, all in one flush; as `put`.
 pub fn put_all(
     engine: &Bound<'_, Engine>,
-    number: u32,
-    bytes: usize,
+    table: u32,
     items: impl ExactSizeIterator<Item = (OwnedKey, Kept, Ref)>,
-) {
+) -> Vec<Ref> {
     let core = engine.get().core(engine.py());
-    let mut puts = Vec::with_capacity(items.len());
-    for (key, mut kept, value) in items {
-        let generation = core.next_generation();
-        core.flights.publish(number, &key);
-        let slot = match core.cache.overwrite(number, &key.borrow(), &mut kept, generation) {
-            Some(slot) => {
-                core.cache.trash.push(kept.value);
-                slot
-            }
-            None => core.cache.set(number, &key, kept, State::Unsaved, generation),
-        };
-        puts.push(Put { key, value, generation, slot });
-    }
-    core.unsaved.operations += puts.len();
-    core.unsaved.bytes += bytes;
-    let table = &core.tables[number as usize];
-    let (count, table_name, is_text) = (puts.len(), table.name.clone(), table.is_text());
-    let job = Job::new(engine, Ref::none(), Work::Puts(Puts { table: number, table_name, is_text, items: puts }));
-    if let Some(file) = &core.engine {
-        let _ = file.append(count, bytes, |_| Some(job));
-    }
+    let Some(file) = &core.engine else { return Vec::new() };
+    let (mut displaced, mut grown) = (Vec::with_capacity(items.len()), (0, 0));
+    let _ = file.append(|queue| {
+        let mut puts = Vec::with_capacity(items.len());
+        for (key, kept, value) in items {
+            core.flights.publish(table, &key);
+            let applied = apply_put(queue, (&mut core.cache, &mut core.generation), table, key, kept, value);
+            displaced.extend(applied.displaced.into_iter().flatten());
+            grown.1 = applied.more_bytes.wrapping_add(grown.1);
+            puts.extend(applied.put);
+        }
+        grown.0 = puts.len();
+        if !puts.is_empty() {
+            queue.push(job_of(engine, table, &core.tables[table as usize], puts));
+        }
+        grown
+    });
+    core.unsaved.add(grown);
+    displaced
 }
 
 #[cold]
-fn job_of(engine: &Bound<'_, Engine>, number: u32, table: &Table, put: Put) -> Job {
-    let puts = Puts { table: number, table_name: table.name.clone(), is_text: table.is_text(), items: vec![put] };
-    Job::new(engine, Ref::none(), Work::Puts(puts))
+fn job_of(engine: &Bound<'_, Engine>, number: u32, table: &Table, items: Vec<Put>) -> Job {
+    let bytes = items.iter().map(Put::size_bytes).sum();
+    let (table_name, is_text) = (table.name.clone(), table.is_text());
+    Job::new(engine, Ref::none(), Work::Puts(Puts { table: number, table_name, is_text, items, bytes }))
 }
 
 /// Whether a put can be applied and acknowledged at once.
@@ -297,15 +329,14 @@ pub fn takes_puts(core: &Core) -> bool {
 }
 
 /// A flush of puts is over.
-pub fn puts_flushed(engine: &Bound<'_, Engine>, puts: &[Put], epoch: Option<u64>) {
+pub fn puts_flushed(engine: &Bound<'_, Engine>, puts: &Puts, epoch: Option<u64>) {
     let core = engine.get().core(engine.py());
-    for put in puts {
+    for put in &puts.items {
         if let Some(epoch) = epoch {
             core.cache.saved_at(put.slot, put.generation, core.stamp(epoch));
         }
-        core.unsaved.bytes -= put.size_bytes();
     }
-    core.unsaved.operations -= puts.len();
+    core.unsaved.remove(puts.items.len(), puts.bytes);
     engine.get().sweep(engine.py());
     make_room(engine);
 }
@@ -329,8 +360,7 @@ pub fn flushed(engine: &Bound<'_, Engine>, changes: &[Change], epoch: Option<u64
             (_, None) => {} // the engine has stopped, memory is empty
         }
     }
-    core.unsaved.operations -= changes.len();
-    core.unsaved.bytes -= changes.iter().map(Change::size_bytes).sum::<usize>();
+    core.unsaved.remove(changes.len(), changes.iter().map(Change::size_bytes).sum());
     engine.get().sweep(py);
     make_room(engine);
 }

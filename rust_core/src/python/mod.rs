@@ -13,6 +13,7 @@ mod completion;
 mod core;
 mod decide;
 mod descriptions;
+mod detached;
 mod engine;
 mod entry;
 mod errors;

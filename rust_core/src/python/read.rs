@@ -1,12 +1,12 @@
 //! Reads: from memory, else from the file: on this thread where that needs no disk, else on the reader's.
-use super::core::{Core, Found, Known};
+use super::core::{Core, Found, Known, Phase};
 use super::engine::Engine;
 use super::entry::{Form, Kept, State};
 use super::job::{Asker, Job, Read, Work, complete};
 use super::key::{Key, OwnedKey};
 use super::reference::Ref;
 use super::value::{self, Kind};
-use super::{plain_pickle, turn};
+use super::{awaitable, completion, detached, plain_pickle, turn};
 use crate::engine::Now;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -41,6 +41,48 @@ pub fn get(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, codec: Ref, de
         },
     };
     complete(py, &awaitable, result);
+}
+
+/// A cold read for a caller that blocks for it: on its own thread, without the GIL. None: nothing is cold, or it takes
+/// another thread.
+pub fn get_here(
+    engine: &Bound<'_, Engine>,
+    table: u32,
+    key: &OwnedKey,
+    codec: &Ref,
+    default: &Ref,
+) -> Option<PyResult<Ref>> {
+    let py = engine.py();
+    completion::drain(py);
+    let core = engine.get().core(py);
+    if !core.direct || !matches!(core.known(table, key), Known::Cold) || awaitable::running_loop(py).is_some() {
+        return None;
+    }
+    let core = engine.get().core(py);
+    let file = core.engine.clone()?;
+    let (epoch, name) = (core.epoch(), core.tables[table as usize].name.clone());
+    let ticket = core.flights.depart(table, key);
+    let bytes = key.bytes();
+    let value = detached::read(py, || file.read_here(&name, bytes));
+
+    let encoded = value.as_ref().and_then(|value| value.as_deref().map(value::copy));
+    let core = engine.get().core(py);
+    let (is_newest, landed) = core.flights.arrive(table, key, ticket);
+    if let Some(Some(encoded)) = &encoded
+        && is_newest
+        && core.phase == Phase::Open
+    {
+        keep(core, table, key, encoded, epoch);
+    }
+    core.misses += u64::from(value.is_some());
+    drop(landed);
+    engine.get().sweep(py);
+    match encoded {
+        _ if value.is_none() => None,
+        None => Some(Ok(default.clone())),
+        Some(None) => Some(Err(PyErr::fetch(py))),
+        Some(Some(encoded)) => Some(decode(engine, table, key, codec, encoded)),
+    }
 }
 
 fn count(core: &mut Core, table: u32, key: &OwnedKey) -> Known {
