@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 import threading
 from pathlib import Path
@@ -55,12 +56,13 @@ def in_threads(count: int, function: Callable[[int], None]) -> None:
 
 @pytest.mark.parametrize("read", [lambda db, key: db.get(key), lambda db, key: db.get(key, 7), lambda db, key: db[key]])
 def test_other_threads_run_during_a_cold_read(db: AsyncDictSQLite[Any], read: Callable[[Any, str], bytes]) -> None:
-    ran = threading.Event()
+    may_run, ran = threading.Event(), threading.Event()
     before = sys.getswitchinterval()
     sys.setswitchinterval(1000)  # nobody gets the GIL unless it is given up
     try:
-        other = threading.Thread(target=ran.set)
+        other = threading.Thread(target=lambda: may_run.wait() and ran.set())
         other.start()
+        may_run.set()
         reads = 0
         while not ran.is_set() and reads < ROWS:
             read(db, key(reads))
@@ -70,6 +72,26 @@ def test_other_threads_run_during_a_cold_read(db: AsyncDictSQLite[Any], read: Ca
         sys.setswitchinterval(before)
     other.join()
     assert seen
+
+
+@pytest.mark.skipif(not hasattr(resource, "RUSAGE_THREAD"), reason="this system counts no thread's waits")
+def test_a_thread_that_waited_for_one_that_computes_reads_many_keys_at_its_turn(db: AsyncDictSQLite[Any]) -> None:
+    stop = threading.Event()
+    waits: List[int] = []
+
+    def compute(number: int) -> None:
+        if number == 0:
+            while not stop.is_set():
+                pass
+            return
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        for i in range(ROWS):
+            db.get(key(i))
+        waits.append(resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before)
+        stop.set()
+
+    in_threads(2, compute)
+    assert waits[0] < ROWS / 10
 
 
 def test_threads_read_what_is_in_the_file(db: AsyncDictSQLite[Any]) -> None:

@@ -55,7 +55,11 @@ pub fn get_here(
     let py = engine.py();
     completion::drain(py);
     let core = engine.get().core(py);
-    if !core.direct || !matches!(core.known(table, key), Known::Cold) || awaitable::running_loop(py).is_some() {
+    if !core.direct
+        || detached::stays()
+        || !matches!(core.known(table, key), Known::Cold)
+        || awaitable::running_loop(py).is_some()
+    {
         return None;
     }
     let core = engine.get().core(py);
