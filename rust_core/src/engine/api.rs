@@ -18,7 +18,8 @@ pub trait Job: Send + 'static {
     fn change(&self, index: usize) -> Change<'_>;
     /// Whether a commit asks for the old bytes.
     fn wants_old(&self) -> bool;
-    /// As what it counts in the lazy queue: changes, and bytes of keys and values.
+    /// As what it counts in the lazy queue: changes, with those that others have overwritten in it, and bytes of keys and
+    /// values.
     fn size(&self) -> (usize, usize) {
         let bytes = (0..self.len()).map(|index| self.change(index)).map(|change| change.key.len() + change.value.len());
         (self.len(), bytes.sum())

@@ -171,8 +171,8 @@ impl<J: Job> Engine<J> {
         if self.refuses() { (0, true) } else { inline_reader::read_many(&self.shared, table, keys, hold, found) }
     }
 
-    /// Read on the calling thread, which may wait for a disk; None: use `read`.
-    pub fn read_here(&self, table: &str, key: &[u8]) -> Option<Option<Vec<u8>>> {
+    /// Read on the calling thread, which may wait for a disk. Never `Unpublished` or `Failed`.
+    pub fn read_here(&self, table: &str, key: &[u8]) -> Now<Vec<u8>> {
         sync_readers::read(&self.shared, table, key)
     }
 

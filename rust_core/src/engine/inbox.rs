@@ -85,9 +85,15 @@ impl<J> Default for Lane<J> {
 pub struct Queue<'a, J> {
     jobs: &'a mut Vec<(u64, J)>,
     place: u64,
+    /// Where `last_of` found one: what is asked for next is often there, too.
+    found_at: usize,
 }
 
-impl<J> Queue<'_, J> {
+impl<'a, J> Queue<'a, J> {
+    fn new(jobs: &'a mut Vec<(u64, J)>, place: u64) -> Self {
+        Self { found_at: jobs.len().saturating_sub(1), jobs, place }
+    }
+
     pub fn push(&mut self, job: J) {
         self.jobs.push((self.place, job));
     }
@@ -98,9 +104,13 @@ impl<J> Queue<'_, J> {
     }
 
     /// The last job of those, from the oldest on, that `is_before` holds for.
+    #[inline]
     pub fn last_of(&mut self, is_before: impl Fn(&J) -> bool) -> Option<&mut J> {
-        let end = self.jobs.partition_point(|(_, job)| is_before(job));
-        Some(&mut self.jobs.get_mut(end.checked_sub(1)?)?.1)
+        let holds = |place: usize| self.jobs.get(place).is_some_and(|(_, job)| is_before(job));
+        if !holds(self.found_at) || holds(self.found_at + 1) {
+            self.found_at = self.jobs.partition_point(|(_, job)| is_before(job)).checked_sub(1)?;
+        }
+        Some(&mut self.jobs[self.found_at].1)
     }
 }
 
@@ -202,7 +212,7 @@ impl<J> Inbox<J> {
             {
                 *last = place;
             }
-            let (changes, bytes) = add(&mut Queue { jobs: &mut lane.lazy, place });
+            let (changes, bytes) = add(&mut Queue::new(&mut lane.lazy, place));
             self.queued.add(changes, bytes);
             Ok(self.unsaved())
         })?;
@@ -404,7 +414,7 @@ impl<J> Inbox<J> {
 
 fn refused<J>(add: impl FnOnce(&mut Queue<'_, J>) -> (usize, usize)) -> Option<J> {
     let mut jobs = Vec::new();
-    add(&mut Queue { jobs: &mut jobs, place: 0 });
+    add(&mut Queue::new(&mut jobs, 0));
     jobs.pop().map(|(_, job)| job)
 }
 

@@ -1,7 +1,7 @@
 //! The inbox and the outbox in many orders of their threads: nothing is lost, doubled or reordered, and nobody sleeps for
 //! ever (shuttle takes a sleep with a limit for one without).
 use super::api::{Lazy, Queued};
-use super::inbox::{Batch, Call, Inbox, Request, Took};
+use super::inbox::{Batch, Call, Inbox, Queue, Request, Took};
 use super::outbox::Outbox;
 use super::sync::sync::Arc;
 use super::sync::sync::atomic::{AtomicUsize, Ordering};
@@ -93,6 +93,41 @@ fn the_lazy_queue_keeps_its_order_and_wakes_at_its_limit() {
         }
         assert!(inbox.send(Request::new(9, Call::Flush)).is_ok()); // for an odd one out
         assert_eq!(taker.join().unwrap_or_default(), [0, 1, 2, 3]);
+    });
+}
+
+/// Each odd one changes the oldest job that still waits, as a put changes its own of before.
+#[test]
+fn what_is_changed_in_the_lazy_queue_is_taken_in_order() {
+    try_orders(|| {
+        let lazy = Lazy { flush_interval: HOUR, max_unsaved: 2, max_unsaved_bytes: 100 };
+        let inbox = Arc::new(Inbox::<Vec<u32>>::new(9, Some(lazy)));
+        let taker = {
+            let inbox = Arc::clone(&inbox);
+            thread::spawn(move || {
+                let (mut batch, mut all) = (Batch::default(), Vec::new());
+                while all.len() < 6 {
+                    assert_eq!(inbox.take(&mut batch, None), Took::Work);
+                    let mut taken: Vec<u32> = batch.lazy.drain(..).flatten().collect();
+                    inbox.saved(taken.len(), taken.len());
+                    all.append(&mut taken);
+                    all.sort_unstable();
+                    assert_eq!(all, (0..all.len() as u32).collect::<Vec<_>>(), "no later one before an earlier one");
+                }
+            })
+        };
+        for number in 0..6_u32 {
+            let add = |queue: &mut Queue<'_, Vec<u32>>| {
+                match queue.last_of(|job| number % 2 == 1 && job[0] <= 1) {
+                    Some(waiting) => waiting.push(number),
+                    None => queue.push(vec![number]),
+                }
+                (1, 1)
+            };
+            assert!(inbox.queue(add).is_ok());
+        }
+        assert!(inbox.send(Request::new(Vec::new(), Call::Flush)).is_ok()); // for an odd one out
+        assert!(taker.join().is_ok());
     });
 }
 

@@ -42,6 +42,8 @@ pub struct Puts {
     pub table_name: Arc<str>,
     pub is_text: bool,
     pub items: Vec<Put>,
+    /// How many puts these stand for: one that got another value counts again.
+    pub operations: usize,
     /// Of keys and values.
     pub bytes: usize,
 }
@@ -119,6 +121,7 @@ impl Put {
 impl Puts {
     pub fn push(&mut self, put: Put) {
         self.bytes += put.size_bytes();
+        self.operations += 1;
         self.items.push(put);
     }
 
@@ -127,8 +130,10 @@ impl Puts {
     fn replace(&mut self, generation: u64, value: &mut Ref) -> Option<usize> {
         let index = generation.checked_sub(self.items.first()?.generation)?;
         let put = self.items.get_mut(index as usize).filter(|put| put.generation == generation)?;
-        let more_bytes = exchange(&mut put.value, value);
+        let more_bytes = value.bytes().len().wrapping_sub(put.value.bytes().len());
+        std::mem::swap(&mut put.value, value);
         self.bytes = self.bytes.wrapping_add(more_bytes);
+        self.operations += 1;
         Some(more_bytes)
     }
 
@@ -143,12 +148,6 @@ impl Puts {
             text: self.is_text,
         }
     }
-}
-
-/// Exchange two bytes objects; returns by how much the first grew, which wraps.
-fn exchange(one: &mut Ref, other: &mut Ref) -> usize {
-    std::mem::swap(one, other);
-    one.bytes().len().wrapping_sub(other.bytes().len())
 }
 
 /// The content of a bytes object; empty where there is none.
@@ -177,15 +176,10 @@ impl Job {
         }
     }
 
-    /// Lazy: give the put of this generation another value, as `Puts::replace`.
+    /// Lazy: give the put of this generation, if it is here, another value, as `Puts::replace`.
     pub fn replace(&mut self, generation: u64, value: &mut Ref) -> Option<usize> {
         match &mut self.0.peek_mut().work {
             Work::Puts(puts) => puts.replace(generation, value),
-            Work::Queue(changes) => {
-                let index = changes.binary_search_by_key(&generation, |change| change.generation).ok()?;
-                let put = Some(&mut changes[index]).filter(|change| change.kind == Kind::Put)?;
-                put.value.as_mut().map(|old| exchange(old, value))
-            }
             _ => None,
         }
     }
@@ -245,7 +239,7 @@ impl engine::Job for Job {
 
     fn size(&self) -> (usize, usize) {
         match &self.0.peek().work {
-            Work::Puts(puts) => (puts.items.len(), puts.bytes),
+            Work::Puts(puts) => (puts.operations, puts.bytes),
             _ => (self.changes().len(), self.changes().iter().map(Change::size_bytes).sum()),
         }
     }

@@ -265,20 +265,19 @@ pub fn put(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, kept: Kept, va
     let Some(file) = &core.engine else { return [None, None] };
     core.flights.publish(table, &key);
     let (tables, memory) = (&core.tables, (&mut core.cache, &mut core.generation));
-    let (mut displaced, mut grown) = ([None, None], (0, 0));
+    let (mut displaced, mut more_bytes) = ([None, None], 0);
     let _ = file.append(|queue| {
         let applied = apply_put(queue, memory, table, key, kept, value);
-        displaced = applied.displaced;
-        grown = (usize::from(applied.put.is_some()), applied.more_bytes);
+        (displaced, more_bytes) = (applied.displaced, applied.more_bytes);
         if let Some(put) = applied.put {
             match queue.newest().and_then(|job| job.puts_with_room(table)) {
                 Some(puts) => puts.push(put),
                 None => queue.push(job_of(engine, table, &tables[table as usize], vec![put])),
             }
         }
-        grown
+        (1, more_bytes)
     });
-    core.unsaved.add(grown);
+    core.unsaved.add((1, more_bytes));
     displaced
 }
 
@@ -290,31 +289,31 @@ pub fn put_all(
 ) -> Vec<Ref> {
     let core = engine.get().core(engine.py());
     let Some(file) = &core.engine else { return Vec::new() };
-    let (mut displaced, mut grown) = (Vec::with_capacity(items.len()), (0, 0));
+    let count = items.len();
+    let (mut displaced, mut more_bytes) = (Vec::with_capacity(count), 0_usize);
     let _ = file.append(|queue| {
-        let mut puts = Vec::with_capacity(items.len());
+        let mut puts = Vec::with_capacity(count);
         for (key, kept, value) in items {
             core.flights.publish(table, &key);
             let applied = apply_put(queue, (&mut core.cache, &mut core.generation), table, key, kept, value);
             displaced.extend(applied.displaced.into_iter().flatten());
-            grown.1 = applied.more_bytes.wrapping_add(grown.1);
+            more_bytes = more_bytes.wrapping_add(applied.more_bytes);
             puts.extend(applied.put);
         }
-        grown.0 = puts.len();
         if !puts.is_empty() {
             queue.push(job_of(engine, table, &core.tables[table as usize], puts));
         }
-        grown
+        (count, more_bytes)
     });
-    core.unsaved.add(grown);
+    core.unsaved.add((count, more_bytes));
     displaced
 }
 
 #[cold]
 fn job_of(engine: &Bound<'_, Engine>, number: u32, table: &Table, items: Vec<Put>) -> Job {
-    let bytes = items.iter().map(Put::size_bytes).sum();
+    let (operations, bytes) = (items.len(), items.iter().map(Put::size_bytes).sum());
     let (table_name, is_text) = (table.name.clone(), table.is_text());
-    Job::new(engine, Ref::none(), Work::Puts(Puts { table: number, table_name, is_text, items, bytes }))
+    Job::new(engine, Ref::none(), Work::Puts(Puts { table: number, table_name, is_text, items, operations, bytes }))
 }
 
 /// Whether a put can be applied and acknowledged at once.
@@ -336,7 +335,7 @@ pub fn puts_flushed(engine: &Bound<'_, Engine>, puts: &Puts, epoch: Option<u64>)
             core.cache.saved_at(put.slot, put.generation, core.stamp(epoch));
         }
     }
-    core.unsaved.remove(puts.items.len(), puts.bytes);
+    core.unsaved.remove(puts.operations, puts.bytes);
     engine.get().sweep(engine.py());
     make_room(engine);
 }

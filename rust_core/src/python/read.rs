@@ -67,25 +67,28 @@ pub fn get_here(
     let (epoch, name) = (core.epoch(), core.tables[table as usize].name.clone());
     let ticket = core.flights.depart(table, key);
     let bytes = key.bytes();
-    let value = detached::read(py, || file.read_here(&name, bytes));
+    let now = detached::read(py, || file.read_here(&name, bytes));
 
-    let encoded = value.as_ref().and_then(|value| value.as_deref().map(value::copy));
+    let found = match &now {
+        Now::Found(value) => Some(value::copy(value)),
+        _ => None,
+    };
     let core = engine.get().core(py);
     let (is_newest, landed) = core.flights.arrive(table, key, ticket);
-    if let Some(Some(encoded)) = &encoded
+    if let Some(Some(encoded)) = &found
         && is_newest
         && core.phase == Phase::Open
     {
         keep(core, table, key, encoded, epoch);
     }
-    core.misses += u64::from(value.is_some());
+    core.misses += u64::from(matches!(now, Now::Found(_) | Now::Missing));
     drop(landed);
     engine.get().sweep(py);
-    match encoded {
-        _ if value.is_none() => None,
-        None => Some(Ok(default.clone())),
-        Some(None) => Some(Err(PyErr::fetch(py))),
-        Some(Some(encoded)) => Some(decode(engine, table, key, codec, encoded)),
+    match (now, found) {
+        (Now::Found(_), Some(Some(encoded))) => Some(decode(engine, table, key, codec, encoded)),
+        (Now::Found(_), _) => Some(Err(PyErr::fetch(py))),
+        (Now::Missing, _) => Some(Ok(default.clone())),
+        (Now::WouldBlock | Now::Unpublished | Now::Failed(_), _) => None,
     }
 }
 
