@@ -39,15 +39,31 @@ class Pages:
 
     async def asynchronous(self, item: Callable[[Row], T]) -> AsyncIterator[T]:
         """Iterate on a loop."""
-        while self._more():
-            for row in self._taken(await self._page()):
+        asked = self._next()
+        while asked is not None:
+            page = self._taken(await asked)
+            half = len(page) // 2
+            for row in page[:half]:
+                yield item(row)
+            asked = self._next()
+            for row in page[half:]:
                 yield item(row)
 
     def synchronous(self, item: Callable[[Row], T]) -> Iterator[T]:
         """Iterate on the calling thread."""
-        while self._more():
-            for row in self._taken(self._page().wait()):
+        asked = self._next()
+        while asked is not None:
+            page = self._taken(asked.wait())
+            half = len(page) // 2
+            for row in page[:half]:
                 yield item(row)
+            asked = self._next()
+            for row in page[half:]:
+                yield item(row)
+
+    def _next(self) -> Optional[Op[List[Row]]]:
+        """Ask for the next page, if there is one; halfway through the one before, so that it is there in time."""
+        return self._page() if self._more() else None
 
     def _more(self) -> bool:
         return self._left != 0 and (self._end is None or self._start < self._end)

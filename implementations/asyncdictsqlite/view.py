@@ -88,9 +88,15 @@ class View:
     only. The view that the constructor makes is its source's root: closing it closes the others.
     """
 
-    _engine: Optional[Engine] = None
+    _engine: Optional[Engine]
+
+    _FIELDS = (
+        "_closed", "_codec", "_engine", "_forked", "_is_mode_known", "_is_root", "_lock", "_opening", "_options", "_parked",
+        "_source", "_table",
+    )  # fmt: skip
 
     def _set_up(self, source: Source, options: ViewOptions, codec: Codec, *, is_root: bool) -> None:
+        self._engine = None
         self._source = source
         self._options = options
         self._table = options.table_name
