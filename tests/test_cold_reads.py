@@ -98,3 +98,29 @@ async def test_the_wal_of_a_busy_neighbour_stays_short_while_reads_are_gathered(
     assert neighbour.returncode == 0
     assert longest < 20 * 2**20, "20,000 commits are 80 MB"
     await db.aclose()
+
+
+MANY = [f"n{i}" for i in range(10_500)]
+
+
+@pytest.mark.parametrize("change", ["one", "all", "clear"])
+@in_a_loop
+async def test_a_slow_read_of_many_keys_leaves_newer_values_in_memory(change: str, tmp_path: Path) -> None:
+    db = await opened(tmp_path)
+    await db.abatch_set(dict.fromkeys(MANY, b"old"))
+    await db.aclose()
+    db = await opened(tmp_path, capacity=100_000)
+    db._engine.inject(reader_delay_s=0.5, seed=472)  # of this seed: hardly a delay before it reads, a long one after
+    read = db.abatch_get(MANY)
+    await asyncio.sleep(0.1)
+    if change == "one":
+        await db.aset("n5", b"new")
+    elif change == "all":
+        await db.abatch_set(dict.fromkeys(MANY, b"new"))
+    else:
+        await db.aclear()
+    assert await read == [b"old"] * len(MANY)
+    db._engine.inject()
+    expected = {"one": [b"new", b"old"], "all": [b"new", b"new"], "clear": [None, None]}[change]
+    assert [await db.aget("n5"), await db.aget("n10499")] == expected
+    await db.aclose()

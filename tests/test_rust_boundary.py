@@ -933,3 +933,21 @@ def test_an_operation_of_the_parent_fails_in_a_forked_child(cold: Any) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     cold.inject()
     assert operation.wait() == OLD
+
+
+def test_a_store_keeps_its_fields_in_slots(tmp_path: Path) -> None:
+    with AsyncDictSQLite(tmp_path / "a.db", backend="rust") as db:
+        table = db.table("t")
+        db["k"] = table["k"] = 1
+        assert (vars(db), vars(table)) == ({}, {}), "with a __dict__ of its own no method is found at once"
+
+
+def test_a_store_takes_attributes_of_others(tmp_path: Path) -> None:
+    class Mine(AsyncDictSQLite):
+        pass
+
+    for made in (AsyncDictSQLite, Mine):
+        db: Any = made(tmp_path / "a.db", backend="rust")
+        db.name = "x"
+        assert db.name == "x"
+    assert db.table("t").name == "x", "a view of a subclass has its fields"

@@ -131,19 +131,22 @@ fn give_back(engine: &Bound<'_, Engine>, packed: Packed) {
     }
 }
 
-/// Take all keys of a read out of the flights; `keep` is called for those whose value may be kept.
+/// Take all keys of a read out of the flights; `keep` is called for those whose value may be kept, but for those that
+/// so many others would push out again.
 fn land(engine: &Bound<'_, Engine>, read: &Read, mut keep: impl FnMut(&mut Core, usize, &OwnedKey)) {
     let py = engine.py();
     let core = engine.get().core(py);
     let mut landed = Vec::new();
-    for (index, (key, ticket)) in read.keys.iter().zip(&read.tickets).enumerate() {
-        let (is_newest, key_of_flight) = core.flights.arrive(read.table, key, *ticket);
+    let kept_from = read.keys.len().saturating_sub(core.cache.limits().0);
+    for (index, key) in read.keys.iter().enumerate() {
+        let (is_newest, key_of_flight) = core.flights.arrive(read.table, key, read.ticket);
         landed.extend(key_of_flight);
-        if is_newest && core.phase == Phase::Open {
+        if is_newest && core.phase == Phase::Open && index >= kept_from {
             keep(core, index, key);
         }
     }
-    drop(landed);
+    let published = core.flights.land(read.ticket);
+    drop((landed, published));
     engine.get().sweep(py);
 }
 

@@ -4,6 +4,7 @@
 //! change or move while the object lives, and a job lets go of its objects only at home, with the GIL. A job that gets
 //! lost in a dying thread leaks on purpose.
 use super::engine::Engine;
+use super::flights::Ticket;
 use super::gil_cell::Cargo;
 use super::key::OwnedKey;
 use super::reference::Ref;
@@ -64,7 +65,7 @@ pub struct Read {
     pub table: u32,
     pub table_name: Arc<str>,
     pub keys: Vec<OwnedKey>,
-    pub tickets: Vec<u64>,
+    pub ticket: Ticket,
     pub asker: Asker,
 }
 

@@ -28,6 +28,10 @@ impl<V> KeyMap<V> {
         self.0.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn get(&self, table: u32, key: &OwnedKey) -> Option<&V> {
         self.0.find(spread(key.hash, table), |item| item.is(table, key)).map(|item| &item.value)
     }

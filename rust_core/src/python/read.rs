@@ -65,7 +65,7 @@ pub fn get_here(
     let core = engine.get().core(py);
     let file = core.engine.clone()?;
     let (epoch, name) = (core.epoch(), core.tables[table as usize].name.clone());
-    let ticket = core.flights.depart(table, key);
+    let ticket = core.flights.depart(table, std::slice::from_ref(key));
     let bytes = key.bytes();
     let now = detached::read(py, || file.read_here(&name, bytes));
 
@@ -81,8 +81,9 @@ pub fn get_here(
     {
         keep(core, table, key, encoded, epoch);
     }
+    let published = core.flights.land(ticket);
     core.misses += u64::from(matches!(now, Now::Found(_) | Now::Missing));
-    drop(landed);
+    drop((landed, published));
     engine.get().sweep(py);
     match (now, found) {
         (Now::Found(_), Some(Some(encoded))) => Some(decode(engine, table, key, codec, encoded)),
@@ -246,9 +247,9 @@ pub fn kept(kind: Kind, object: Option<Ref>, encoded: Ref) -> Kept {
 pub fn ask_reader(engine: &Bound<'_, Engine>, table: u32, keys: Vec<OwnedKey>, asker: Asker, awaitable: Ref) {
     let core = engine.get().core(engine.py());
     let Some(file) = core.engine.clone() else { return };
-    let tickets = keys.iter().map(|key| core.flights.depart(table, key)).collect();
+    let ticket = core.flights.depart(table, &keys);
     let table_name = core.tables[table as usize].name.clone();
-    let read = Read { table, table_name, keys, tickets, asker };
+    let read = Read { table, table_name, keys, ticket, asker };
     file.read(Job::new(engine, awaitable, Work::Read(read)));
 }
 
