@@ -156,7 +156,7 @@ class AsyncDictSQLite(Table):
         view_options = check_view(name, storage_mode, options.pickle_allow, options.max_value_bytes)
         codec = make_view_codec(storage_mode or self._codec.storage_mode, view_options)
         view: Self = type(self).__new__(type(self), backend=self.backend)
-        if type(self) is not getattr(self._source.factory, "store_class", AsyncDictSQLite):  # a subclass, and its fields
+        if type(self) is not getattr(self._source.factory, "store_class", AsyncDictSQLite):  # of a subclass
             view.__dict__.update((field, value) for field, value in self.__dict__.items() if field[0] != "_")
         view._set_up(self._source, view_options, codec, is_root=False)
         file = self._source.file

@@ -91,8 +91,8 @@ class View:
     _engine: Optional[Engine]
 
     _FIELDS = (
-        "_closed", "_codec", "_engine", "_forked", "_is_mode_known", "_is_root", "_lock", "_opening", "_options", "_parked",
-        "_source", "_table",
+        "_closed", "_codec", "_engine", "_forked", "_is_mode_known", "_is_root",
+        "_lock", "_opening", "_options", "_parked", "_source", "_table",
     )  # fmt: skip
 
     def _set_up(self, source: Source, options: ViewOptions, codec: Codec, *, is_root: bool) -> None:

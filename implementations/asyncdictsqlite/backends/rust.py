@@ -14,8 +14,8 @@ _MISSING: Any = object()
 class RustStore(_rust.Store, AsyncDictSQLite):
     """A store whose `aget`, `aset`, `get` and `set` reach C without a Python frame in between.
 
-    Its fields are slots, so that an instance has no `__dict__` until somebody asks for it or puts something there: for then
-    CPython, from 3.12 on, looks into it before it finds a method in the class.
+    Its fields are slots, so that an instance has no `__dict__` until somebody asks for one: CPython, from 3.12 on,
+    looks into it at each call before it finds a method in the class.
     """
 
     __slots__ = AsyncDictSQLite._FIELDS
