@@ -24,7 +24,7 @@ pub struct Ticket {
 
 #[derive(Default)]
 pub struct Flights {
-    flights: KeyMap<Flight>,
+    listed: KeyMap<Flight>,
     clock: u64,
     /// Reads of many keys, and the last time that each key was published since the first of them set out.
     of_many: u32,
@@ -40,7 +40,9 @@ impl Flights {
         if is_of_many {
             self.of_many += 1;
         } else {
-            keys.iter().for_each(|key| self.flights.get_or_default(table, key).readers += 1);
+            for key in keys {
+                self.listed.get_or_default(table, key).readers += 1;
+            }
         }
         Ticket { clock: self.clock, is_of_many }
     }
@@ -51,10 +53,10 @@ impl Flights {
             let published = || self.published.get(table, key).copied().unwrap_or_default();
             return (self.all_published <= ticket.clock && published() <= ticket.clock, None);
         }
-        let Some(flight) = self.flights.get_mut(table, key) else { return (false, None) };
+        let Some(flight) = self.listed.get_mut(table, key) else { return (false, None) };
         let is_newest = flight.published <= ticket.clock;
         flight.readers -= 1;
-        let landed = if flight.readers == 0 { self.flights.remove(table, key) } else { None };
+        let landed = if flight.readers == 0 { self.listed.remove(table, key) } else { None };
         (is_newest, landed.map(|(key, _)| key))
     }
 
@@ -67,14 +69,14 @@ impl Flights {
     /// A newer value of `key` was published: reads in flight may not overwrite it.
     #[inline(always)]
     pub fn publish(&mut self, table: u32, key: &OwnedKey) {
-        if self.of_many > 0 || !self.flights.is_empty() {
+        if self.of_many > 0 || !self.listed.is_empty() {
             self.publish_now(table, key);
         }
     }
 
     fn publish_now(&mut self, table: u32, key: &OwnedKey) {
         self.clock += 1;
-        if let Some(flight) = self.flights.get_mut(table, key) {
+        if let Some(flight) = self.listed.get_mut(table, key) {
             flight.published = self.clock;
         }
         if self.of_many > 0 && self.published.len() < MOST_PUBLISHED {
@@ -88,6 +90,6 @@ impl Flights {
         self.clock += 1;
         self.all_published = self.clock;
         let now = self.clock;
-        self.flights.values_of_mut(table).for_each(|flight| flight.published = now);
+        self.listed.values_of_mut(table).for_each(|flight| flight.published = now);
     }
 }
