@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Callable, Iterator, List, Optional, TypeVar
+from typing import Any, AsyncIterator, Callable, Iterable, Iterator, List, Optional, TypeVar
 
 from .keys import bounds
 from .protocol import Engine, Op, Row
@@ -37,33 +37,16 @@ class Pages:
         self._left = limit
         self._values = values
 
-    async def asynchronous(self, item: Callable[[Row], T]) -> AsyncIterator[T]:
-        """Iterate on a loop."""
-        asked = self._next()
-        while asked is not None:
-            page = self._taken(await asked)
-            half = len(page) // 2
-            for row in page[:half]:
-                yield item(row)
-            asked = self._next()
-            for row in page[half:]:
-                yield item(row)
+    async def asynchronous(self, decode: Callable[[List[Row]], Iterable[T]]) -> AsyncIterator[T]:
+        """Iterate on a loop; `decode` gets each page."""
+        while self._more():
+            for item in decode(self._taken(await self._page())):
+                yield item
 
-    def synchronous(self, item: Callable[[Row], T]) -> Iterator[T]:
+    def synchronous(self, decode: Callable[[List[Row]], Iterable[T]]) -> Iterator[T]:
         """Iterate on the calling thread."""
-        asked = self._next()
-        while asked is not None:
-            page = self._taken(asked.wait())
-            half = len(page) // 2
-            for row in page[:half]:
-                yield item(row)
-            asked = self._next()
-            for row in page[half:]:
-                yield item(row)
-
-    def _next(self) -> Optional[Op[List[Row]]]:
-        """Ask for the next page, if there is one; halfway through the one before, so that it is there in time."""
-        return self._page() if self._more() else None
+        while self._more():
+            yield from decode(self._taken(self._page().wait()))
 
     def _more(self) -> bool:
         return self._left != 0 and (self._end is None or self._start < self._end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from operator import itemgetter
 from typing import (
     Any,
     AsyncIterator,
@@ -22,7 +23,7 @@ from .errors import InvalidValueError, ValueEncodingError
 from .iteration import Pages
 from .keys import check_key
 from .op import Mapped, coroutine_function
-from .protocol import Change, Kind, Was
+from .protocol import Change, Kind, Row, Was
 from .protocol import Op as AnyOp
 from .view import View
 
@@ -192,32 +193,32 @@ class Table(View):
         Guarantee: a key that is there throughout appears exactly once; one that changes meanwhile may or may not.
         Cost: pages of at most 1000 rows or 1 MiB, each its own short transaction; lazy flushes first.
         """
-        return self._pages(prefix, start, end, reverse, limit, values=False).asynchronous(_key)
+        return self._pages(prefix, start, end, reverse, limit, values=False).asynchronous(_keys_of)
 
     def avalues(self, prefix: Optional[str] = None, start: Optional[str] = None, end: Optional[str] = None,
                 reverse: bool = False, limit: Optional[int] = None) -> AsyncIterator[Any]:  # fmt: skip
         """Iterate over the values in key order; see `akeys`."""
-        return self._pages(prefix, start, end, reverse, limit, values=True).asynchronous(self._decode_value)
+        return self._pages(prefix, start, end, reverse, limit, values=True).asynchronous(self._values_of)
 
     def aitems(self, prefix: Optional[str] = None, start: Optional[str] = None, end: Optional[str] = None,
                reverse: bool = False, limit: Optional[int] = None) -> AsyncIterator[Tuple[str, Any]]:  # fmt: skip
         """Iterate over (key, value) in key order; see `akeys`."""
-        return self._pages(prefix, start, end, reverse, limit, values=True).asynchronous(self._decode_item)
+        return self._pages(prefix, start, end, reverse, limit, values=True).asynchronous(self._items_of)
 
     def keys(self, prefix: Optional[str] = None, start: Optional[str] = None, end: Optional[str] = None,
              reverse: bool = False, limit: Optional[int] = None) -> Iterator[str]:  # fmt: skip
         """Iterate over the keys; see `akeys`."""
-        return self._pages(prefix, start, end, reverse, limit, values=False).synchronous(_key)
+        return self._pages(prefix, start, end, reverse, limit, values=False).synchronous(_keys_of)
 
     def values(self, prefix: Optional[str] = None, start: Optional[str] = None, end: Optional[str] = None,
                reverse: bool = False, limit: Optional[int] = None) -> Iterator[Any]:  # fmt: skip
         """Iterate over the values in key order; see `akeys`."""
-        return self._pages(prefix, start, end, reverse, limit, values=True).synchronous(self._decode_value)
+        return self._pages(prefix, start, end, reverse, limit, values=True).synchronous(self._values_of)
 
     def items(self, prefix: Optional[str] = None, start: Optional[str] = None, end: Optional[str] = None,
               reverse: bool = False, limit: Optional[int] = None) -> Iterator[Tuple[str, Any]]:  # fmt: skip
         """Iterate over (key, value) in key order; see `akeys`."""
-        return self._pages(prefix, start, end, reverse, limit, values=True).synchronous(self._decode_item)
+        return self._pages(prefix, start, end, reverse, limit, values=True).synchronous(self._items_of)
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self.akeys()
@@ -305,10 +306,16 @@ class Table(View):
             error.args = (f"{self._source.path}, table {self._table!r}, key {key!r:.80}: {error}", *error.args[1:])
             raise
 
-    def _decode_value(self, row: Tuple[str, Optional[bytes]]) -> Any:
+    def _values_of(self, page: List[Row]) -> Iterable[Any]:
+        return map(self._decode_value, page)
+
+    def _items_of(self, page: List[Row]) -> Iterable[Tuple[str, Any]]:
+        return map(self._decode_item, page)
+
+    def _decode_value(self, row: Row) -> Any:
         return self._decode(row[0], row[1] or b"")
 
-    def _decode_item(self, row: Tuple[str, Optional[bytes]]) -> Tuple[str, Any]:
+    def _decode_item(self, row: Row) -> Tuple[str, Any]:
         return row[0], self._decode(row[0], row[1] or b"")
 
 
@@ -328,8 +335,8 @@ def _not_str(keys: Iterable[str]) -> Iterable[str]:
     return keys
 
 
-def _key(row: Tuple[str, Optional[bytes]]) -> str:
-    return row[0]
+def _keys_of(page: List[Row]) -> Iterable[str]:
+    return map(itemgetter(0), page)
 
 
 def _nothing(was: List[Was]) -> None:

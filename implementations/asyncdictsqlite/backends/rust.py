@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from operator import itemgetter
+from typing import Any, Iterable, List, Tuple
 
 from .. import _rust
-from ..protocol import Engine, Opening
+from ..protocol import Engine, Opening, Row
 from ..store import AsyncDictSQLite
 
 _MISSING: Any = object()
@@ -25,6 +26,12 @@ class RustStore(_rust.Store, AsyncDictSQLite):
         if value is _MISSING:
             raise KeyError(key)
         return value
+
+    def _values_of(self, page: List[Row]) -> Iterable[Any]:
+        return map(itemgetter(1), page) if self._codec.storage_mode == "bytes" else super()._values_of(page)
+
+    def _items_of(self, page: List[Row]) -> Iterable[Tuple[str, Any]]:
+        return page if self._codec.storage_mode == "bytes" else super()._items_of(page)  # they are decoded as they come
 
 
 class Factory:

@@ -16,7 +16,7 @@ const META: &str = "adsq_meta";
 /// A list of (key, encoded value or None).
 pub fn of_file(py: Python<'_>, rows: &Packed) -> PyResult<Ref> {
     let make = |row: usize| -> PyResult<_> {
-        let key = PyString::new(py, &String::from_utf8_lossy(rows.get(2 * row).unwrap_or_default()));
+        let key = PyString::from_bytes(py, rows.get(2 * row).unwrap_or_default())?; // the reader has seen that it is UTF-8
         let value = match rows.get(2 * row + 1) {
             Some(data) => Some(value::copy(data).ok_or_else(|| PyErr::fetch(py))?.into_bound(py)),
             None => None,
