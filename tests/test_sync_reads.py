@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import threading
@@ -159,6 +160,14 @@ def test_a_read_of_a_dropped_table_fails_as_everywhere(db: AsyncDictSQLite[Any],
     child("import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('DROP TABLE other')", tmp_path / "a.db")
     with pytest.raises(errors.AsyncDictError):
         table.get("l")
+
+
+def test_a_file_that_was_put_in_its_place_is_not_read(db: AsyncDictSQLite[Any], tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with opened(tmp_path / "other") as other:
+        other.set(key(7), b"of the other")
+    os.replace(tmp_path / "other" / "a.db", tmp_path / "a.db")
+    assert db.get(key(7)) == b"7"
 
 
 @pytest.mark.parametrize("persist_mode", ["lazy", "memory"])

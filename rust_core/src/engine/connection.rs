@@ -1,9 +1,12 @@
 //! Connections, opened the way the contract wants them.
 use super::api::{Settings, Synchronous};
+use super::shared::Shared;
 use rusqlite::{Connection, OpenFlags};
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// Open the file of these settings; it is there already.
@@ -29,6 +32,22 @@ pub fn open_reading(settings: &Settings, busy_timeout: Duration) -> rusqlite::Re
     connection.pragma_update(None, "query_only", true)?;
     warm_up(&connection)?;
     Ok(connection)
+}
+
+/// Which file has this path now: device and inode.
+pub fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// Open one more that only reads, later. None: it cannot be, or there is another file by that name now. To open that one
+/// would be worse than to read it: SQLite would take the wal-index by that name for its own, and begin it anew.
+pub fn open_another<J>(shared: &Shared<J>, busy_timeout: Duration) -> Option<Connection> {
+    let settings = &shared.settings;
+    if shared.identity.get() != identity(&settings.path).as_ref() {
+        return None;
+    }
+    let _turn = shared.index.lock().unwrap_or_else(PoisonError::into_inner); // no file of it is watched yet
+    open_reading(settings, busy_timeout).ok()
 }
 
 /// Read something: opens the WAL and its index.

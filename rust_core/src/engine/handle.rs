@@ -171,6 +171,11 @@ impl<J: Job> Engine<J> {
         if self.refuses() { (0, true) } else { inline_reader::read_many(&self.shared, table, keys, hold, found) }
     }
 
+    /// Whether `read_here` is worth a call.
+    pub fn reads_here(&self) -> bool {
+        self.shared.sync_readers.are_on()
+    }
+
     /// Read on the calling thread, which may wait for a disk. Never `Unpublished` or `Failed`.
     pub fn read_here(&self, table: &str, key: &[u8]) -> Now<Vec<u8>> {
         sync_readers::read(&self.shared, table, key)

@@ -53,6 +53,9 @@ pub fn open<J: 'static>(shared: &Shared<J>) -> Result<Opened, Failure> {
     })()
     .map_err(fail)?;
     let header = Header::of(&writer);
+    if let Some(identity) = connection::identity(path) {
+        let _ = shared.identity.set(identity); // an engine opens once
+    }
     if !settings.exclusive {
         shared.coherence.attach(header);
     }

@@ -145,8 +145,7 @@ impl<J: Job> Reader<J> {
     }
 
     fn start_second(&self) -> Option<SecondReader> {
-        let settings = &self.shared.settings;
-        let connection = connection::open_reading(settings, settings.busy_timeout).ok()?;
+        let connection = connection::open_another(&self.shared, self.shared.settings.busy_timeout)?;
         SecondReader::start(Session::new(connection, &self.shared.reading_watch())).ok()
     }
 

@@ -12,7 +12,7 @@ use super::sync_readers::SyncReaders;
 use super::unpublished::Unpublished;
 use super::vfs::Watch;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -43,6 +43,8 @@ pub struct Shared<J> {
     pub injected: Injected,
     pub inline: Mutex<Option<InlineReader>>,
     pub sync_readers: SyncReaders,
+    /// Of the file, when it was opened.
+    pub identity: OnceLock<(u64, u64)>,
     /// From those who took in what was read, and what commits met.
     pub spare: Spare<Packed>,
     pub spare_was: Spare<Vec<Was>>,
@@ -76,6 +78,7 @@ impl<J: 'static> Shared<J> {
             injected: Injected::default(),
             inline: Mutex::new(None),
             sync_readers: SyncReaders::default(),
+            identity: OnceLock::new(),
             spare: Spare::new(),
             spare_was: Spare::new(),
             nowait_off: Mutex::new(None),

@@ -90,14 +90,16 @@ pub fn get<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> Option<Re
 #[inline(never)]
 fn get_slow<'py>(this: This<'_, 'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
     let py = this.py();
-    if let [Some(key), default] = parse("get", AGET, 1, arguments)?
-        && let Ok(key) = OwnedKey::check(&key.bind(py))
-        && let Some(view) = this.get().view(py)
+    if this.get().view(py).is_some()
+        && let [Some(key), default] = parse("get", AGET, 1, arguments)?
     {
-        let (engine, table, codec) = (view.engine_object(py), view.table, view.codec.clone());
-        let default = default.unwrap_or_else(Ref::none);
-        if let Some(found) = read::get_here(&engine, table, &key, &codec, &default) {
-            return found.map(|found| found.into_bound(py));
+        let key = OwnedKey::check(&key.bind(py))?; // may run Python code: look again
+        if let Some(view) = this.get().view(py) {
+            let (engine, table, codec) = (view.engine_object(py), view.table, view.codec.clone());
+            let default = default.unwrap_or_else(Ref::none);
+            if let Some(found) = read::get_here(&engine, table, &key, &codec, &default) {
+                return found.map(|found| found.into_bound(py));
+            }
         }
     }
     aget_slow(this, arguments)?.call_method0("wait")

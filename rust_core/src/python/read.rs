@@ -63,7 +63,7 @@ pub fn get_here(
         return None;
     }
     let core = engine.get().core(py);
-    let file = core.engine.clone()?;
+    let file = core.engine.clone().filter(|file| file.reads_here())?;
     let (epoch, name) = (core.epoch(), core.tables[table as usize].name.clone());
     let ticket = core.flights.depart(table, std::slice::from_ref(key));
     let bytes = key.bytes();
