@@ -6,8 +6,10 @@ from operator import itemgetter
 from typing import Any, Iterable, List, Tuple
 
 from .. import _rust
-from ..protocol import Engine, Opening, Row
+from ..op import Mapped
+from ..protocol import Engine, Op, Opening, Row
 from ..store import AsyncDictSQLite
+from ..table import _not_str
 
 _MISSING: Any = object()
 
@@ -26,6 +28,18 @@ class RustStore(_rust.Store, AsyncDictSQLite):
         if value is _MISSING:
             raise KeyError(key)
         return value
+
+    def _batch_get(self, keys: Iterable[str], default: Any) -> Op[List[Any]]:
+        if self._engine is None:
+            return super()._batch_get(keys, default)
+        wanted = list(_not_str(keys))  # the engine checks them at the call
+
+        def values(found: List[Any]) -> List[Any]:
+            if self._codec.storage_mode != "bytes":
+                return [default if data is None else self._decode(key, data) for key, data in zip(wanted, found)]
+            return found if default is None else [default if data is None else data for data in found]
+
+        return Mapped(self._do(lambda engine: engine.read(self._table, wanted)), values)
 
     def _values_of(self, page: List[Row]) -> Iterable[Any]:
         return map(itemgetter(1), page) if self._codec.storage_mode == "bytes" else super()._values_of(page)

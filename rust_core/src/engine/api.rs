@@ -3,6 +3,7 @@ use super::failure::Failure;
 use super::packed::Packed;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A request on its way through a thread. It owns the bytes it shows until it comes home.
@@ -14,6 +15,10 @@ pub trait Job: Send + 'static {
     fn table(&self) -> &str;
     /// A key of a read.
     fn key(&self, index: usize) -> &[u8];
+    /// All keys of a read of many, one beside the other.
+    fn keys(&self) -> Arc<Packed> {
+        Arc::new((0..self.len()).map(|index| self.key(index)).collect())
+    }
     /// A change of a commit or of the lazy queue.
     fn change(&self, index: usize) -> Change<'_>;
     /// Whether a commit asks for the old bytes.

@@ -16,6 +16,16 @@ struct Place {
 
 const ABSENT: Place = Place { start: 1, end: 0 };
 
+impl<'a> FromIterator<&'a [u8]> for Packed {
+    fn from_iter<T: IntoIterator<Item = &'a [u8]>>(things: T) -> Self {
+        let mut packed = Self::default();
+        for thing in things {
+            packed.push(Some(thing));
+        }
+        packed
+    }
+}
+
 impl Packed {
     pub fn push(&mut self, thing: Option<&[u8]>) {
         let start = self.bytes.len();

@@ -10,6 +10,7 @@ use super::switches::Place;
 use super::wal_index::{Header, Words};
 use super::{connection, order, os};
 use rusqlite::ffi;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -104,25 +105,28 @@ impl<J: Job> Reader<J> {
     }
 
     fn read(&mut self, job: &J, epoch: u64) -> rusqlite::Result<Answer> {
-        let mut order: Vec<u32> = (0..job.len() as u32).collect();
-        if order.len() > SORTED_ABOVE {
-            order::by_key(&mut order, |index| job.key(index as usize));
-        }
-        let keys: Vec<&[u8]> = order.iter().map(|&index| job.key(index as usize)).collect();
         let mut values = self.shared.spare_packed();
-        match self.begin_second(keys.len()) {
-            Some(mut second) => {
-                let ranges = second.read(&mut self.session, job.table(), &keys, &mut values);
-                self.second = Some(second);
-                order = ranges?.into_iter().flat_map(|range| &order[range]).copied().collect();
-            }
-            None => select(&mut self.session, job.table(), keys.iter().copied(), &mut values)?,
-        }
-        if keys.len() > SORTED_ABOVE {
-            values.arrange(&order);
+        if job.len() > SORTED_ABOVE {
+            self.read_sorted(job, &mut values)?;
+        } else {
+            select(&mut self.session, job.table(), (0..job.len()).map(|index| job.key(index)), &mut values)?;
         }
         self.shared.counters.cold_thread.add(job.len() as u64);
         Ok(Answer::Values { values, epoch })
+    }
+
+    fn read_sorted(&mut self, job: &J, values: &mut Packed) -> rusqlite::Result<()> {
+        let sorted = SortedKeys::of(job.keys());
+        let order = if let Some(mut second) = self.begin_second(job.len()) {
+            let order = second.read(&mut self.session, job.table(), sorted, values);
+            self.second = Some(second);
+            order?
+        } else {
+            select(&mut self.session, job.table(), sorted.iter(0..sorted.len()), values)?;
+            sorted.order
+        };
+        values.arrange(&order);
+        Ok(())
     }
 
     /// The second reader, which sees just what this one sees, if so many keys are worth it and nobody commits meanwhile.
@@ -151,6 +155,29 @@ impl<J: Job> Reader<J> {
 
     fn failure(&self, error: &rusqlite::Error) -> Failure {
         self.session.failure(error, &self.shared.settings.path)
+    }
+}
+
+/// The keys of a read, and in which order they lie in the file.
+pub struct SortedKeys {
+    keys: Arc<Packed>,
+    pub order: Vec<u32>,
+}
+
+impl SortedKeys {
+    fn of(keys: Arc<Packed>) -> Self {
+        let mut order: Vec<u32> = (0..keys.len() as u32).collect();
+        order::by_key(&mut order, |index| keys.get(index as usize).unwrap_or_default());
+        Self { keys, order }
+    }
+
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Some of them, in order.
+    pub fn iter(&self, range: Range<usize>) -> impl Iterator<Item = &[u8]> {
+        self.order[range].iter().map(|&index| self.keys.get(index as usize).unwrap_or_default())
     }
 }
 

@@ -2,7 +2,7 @@
 //! nobody waits for a second thread that has not come to run.
 use super::os::ThreadId;
 use super::packed::Packed;
-use super::reader::select;
+use super::reader::{SortedKeys, select};
 use super::statement::{Session, Verb};
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ const SOME: usize = 64;
 /// What both read.
 struct Shared {
     table: String,
-    keys: Packed,
+    sorted: SortedKeys,
     next: AtomicUsize,
 }
 
 impl Shared {
     fn take_some(&self) -> Option<Range<usize>> {
         let start = self.next.fetch_add(SOME, Ordering::Relaxed);
-        (start < self.keys.len()).then(|| start..self.keys.len().min(start + SOME))
+        (start < self.sorted.len()).then(|| start..self.sorted.len().min(start + SOME))
     }
 
     fn read(&self, session: &mut Session, range: Range<usize>, values: &mut Packed) -> rusqlite::Result<()> {
-        select(session, &self.table, range.filter_map(|index| self.keys.get(index)), values)
+        select(session, &self.table, self.sorted.iter(range), values)
     }
 }
 
@@ -85,19 +85,16 @@ impl SecondReader {
     }
 
     /// Read these keys in the transaction that has begun, together with `first`, whose transaction sees the same.
-    /// Returns in which order the values came.
+    /// Returns whose values came, one after the other.
     pub fn read(
         &mut self,
         first: &mut Session,
         table: &str,
-        keys: &[&[u8]],
+        sorted: SortedKeys,
         values: &mut Packed,
-    ) -> rusqlite::Result<Vec<Range<usize>>> {
-        let mut copied = Packed::default();
-        for key in keys {
-            copied.push(Some(key));
-        }
-        let shared = Arc::new(Shared { table: table.to_owned(), keys: copied, next: AtomicUsize::new(0) });
+    ) -> rusqlite::Result<Vec<u32>> {
+        let count = sorted.len();
+        let shared = Arc::new(Shared { table: table.to_owned(), sorted, next: AtomicUsize::new(0) });
         let (done, read_there) = channel();
         if let (Some(session), Some(to_thread)) = (self.session.take(), &self.to_thread) {
             self.id.keep_apart();
@@ -110,7 +107,7 @@ impl SecondReader {
             order.push(range);
         }
         // All is taken: what is not here is read there, or was being read when that thread was lost.
-        let mut missing = keys.len().div_ceil(SOME) - order.len();
+        let mut missing = count.div_ceil(SOME) - order.len();
         while missing > 0
             && let Ok((range, read)) = read_there.recv()
         {
@@ -118,14 +115,14 @@ impl SecondReader {
             order.push(range);
             missing -= 1;
         }
-        for start in (0..keys.len()).step_by(SOME).filter(|_| missing > 0) {
+        for start in (0..count).step_by(SOME).filter(|_| missing > 0) {
             if order.iter().all(|range| range.start != start) {
-                let range = start..keys.len().min(start + SOME);
+                let range = start..count.min(start + SOME);
                 shared.read(first, range.clone(), values)?;
                 order.push(range);
             }
         }
-        Ok(order)
+        Ok(order.into_iter().flat_map(|range: Range<usize>| &shared.sorted.order[range]).copied().collect())
     }
 }
 

@@ -3,7 +3,7 @@ use super::key::OwnedKey;
 use super::keymap::KeyMap;
 
 /// A read of more keys than this lists none of them: what is published meanwhile is listed instead.
-const MANY: usize = 100;
+pub const MANY: usize = 100;
 /// How much of that is listed. Beyond, everything counts as published.
 const MOST_PUBLISHED: usize = 10_000;
 

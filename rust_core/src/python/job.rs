@@ -9,7 +9,7 @@ use super::gil_cell::Cargo;
 use super::key::OwnedKey;
 use super::reference::Ref;
 use super::{awaitable, home};
-use crate::engine::{self, Kind, Notice, Outcome};
+use crate::engine::{self, Kind, Notice, Outcome, Packed};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub struct Read {
     pub table: u32,
     pub table_name: Arc<str>,
     pub keys: Vec<OwnedKey>,
+    /// Of many keys: their bytes again, so that threads leave the objects alone.
+    pub packed: Option<Arc<Packed>>,
     pub ticket: Ticket,
     pub asker: Asker,
 }
@@ -220,6 +222,13 @@ impl engine::Job for Job {
         match &self.0.peek().work {
             Work::Read(read) => read.keys[index].bytes(),
             _ => &[],
+        }
+    }
+
+    fn keys(&self) -> Arc<Packed> {
+        match &self.0.peek().work {
+            Work::Read(Read { packed: Some(packed), .. }) => Arc::clone(packed),
+            _ => Arc::new((0..self.len()).map(|index| self.key(index)).collect()),
         }
     }
 

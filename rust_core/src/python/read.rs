@@ -2,6 +2,7 @@
 use super::core::{Core, Found, Known, Phase};
 use super::engine::Engine;
 use super::entry::{Form, Kept, State};
+use super::flights::MANY;
 use super::job::{Asker, Job, Read, Work, complete};
 use super::key::{Key, OwnedKey};
 use super::reference::Ref;
@@ -11,6 +12,7 @@ use crate::engine::Now;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
+use std::sync::Arc;
 
 /// Inline reads that are skipped after one that would have blocked: out of the OS cache they gain nothing.
 const INLINE_PAUSE: u32 = 32;
@@ -249,7 +251,8 @@ pub fn ask_reader(engine: &Bound<'_, Engine>, table: u32, keys: Vec<OwnedKey>, a
     let Some(file) = core.engine.clone() else { return };
     let ticket = core.flights.depart(table, &keys);
     let table_name = core.tables[table as usize].name.clone();
-    let read = Read { table, table_name, keys, ticket, asker };
+    let packed = (keys.len() > MANY).then(|| Arc::new(keys.iter().map(OwnedKey::bytes).collect()));
+    let read = Read { table, table_name, keys, packed, ticket, asker };
     file.read(Job::new(engine, awaitable, Work::Read(read)));
 }
 
