@@ -99,9 +99,9 @@ def compare_corpus(case: Case, _before: Lines, say: Say) -> None:
 def _end(call: Callable[[Any], Any], argument: Any) -> Tuple[str, str]:
     try:
         value = call(argument)
+        return type(value).__name__, ascii(value)  # which fails where the pieces of an object do not fit
     except Exception as error:
         return type(error).__name__, ""
-    return type(value).__name__, ascii(value)
 
 
 def _watch(event: str, arguments: Any, say: Say) -> None:
