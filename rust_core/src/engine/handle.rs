@@ -1,9 +1,10 @@
 //! The engine as its callers see it.
 use super::api::{Job, Outcome, Queued, Scan, Settings, Sink, Stats, Was};
-use super::inbox::{Call, Queue, Request};
+use super::inbox::{Call, Request};
 use super::inline_reader::{self, Now};
 use super::life;
 use super::packed::Packed;
+use super::queue::Queue;
 use super::shared::{Shared, State};
 use super::switches::Switches;
 use super::sync_readers;

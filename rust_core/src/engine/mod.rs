@@ -23,6 +23,7 @@ mod order;
 pub mod os;
 pub mod outbox;
 mod packed;
+mod queue;
 mod reader;
 mod schema;
 mod second_reader;
@@ -46,9 +47,9 @@ pub use api::{
 };
 pub use failure::{Class, Failure};
 pub use handle::Engine;
-pub use inbox::Queue;
 pub use inline_reader::Now;
 pub use packed::Packed;
+pub use queue::Queue;
 pub use shared::State;
 pub use switches::{Fault, Switches};
 

@@ -1,8 +1,9 @@
 //! The inbox and the outbox in many orders of their threads: nothing is lost, doubled or reordered, and nobody sleeps for
 //! ever (shuttle takes a sleep with a limit for one without).
 use super::api::{Lazy, Queued};
-use super::inbox::{Batch, Call, Inbox, Queue, Request, Took};
+use super::inbox::{Batch, Call, Inbox, Request, Took};
 use super::outbox::Outbox;
+use super::queue::Queue;
 use super::sync::sync::Arc;
 use super::sync::sync::atomic::{AtomicUsize, Ordering};
 use super::sync::thread;

@@ -97,7 +97,7 @@ pub struct Unsaved {
 impl Unsaved {
     /// `bytes` wraps where they became less.
     #[inline(always)]
-    pub fn add(&mut self, (operations, bytes): (usize, usize)) {
+    pub fn add(&mut self, operations: usize, bytes: usize) {
         self.operations += operations;
         self.bytes = self.bytes.wrapping_add(bytes);
     }

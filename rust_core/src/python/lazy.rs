@@ -215,7 +215,7 @@ pub fn remember(core: &mut Core, mut change: Change) -> Change {
 pub fn queue_up(engine: &Bound<'_, Engine>, changes: Vec<Change>, awaitable: &Ref) -> bool {
     let core = engine.get().core(engine.py());
     let (Some(file), false) = (core.engine.clone(), changes.is_empty()) else { return false };
-    core.unsaved.add((changes.len(), changes.iter().map(Change::size_bytes).sum()));
+    core.unsaved.add(changes.len(), changes.iter().map(Change::size_bytes).sum());
     file.queue(Job::new(engine, awaitable.clone(), Work::Queue(changes)));
     is_full(engine.get().core(engine.py()))
 }
@@ -277,7 +277,7 @@ pub fn put(engine: &Bound<'_, Engine>, table: u32, key: OwnedKey, kept: Kept, va
         }
         (1, more_bytes)
     });
-    core.unsaved.add((1, more_bytes));
+    core.unsaved.add(1, more_bytes);
     displaced
 }
 
@@ -305,7 +305,7 @@ pub fn put_all(
         }
         (count, more_bytes)
     });
-    core.unsaved.add((count, more_bytes));
+    core.unsaved.add(count, more_bytes);
     displaced
 }
 
