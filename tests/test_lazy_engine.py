@@ -6,6 +6,7 @@ import ast
 import asyncio
 from pathlib import Path
 from random import Random
+from typing import Dict
 
 import pytest
 
@@ -99,7 +100,8 @@ async def test_a_write_to_a_table_found_to_be_dropped_is_refused(backend: str, t
 @pytest.mark.parametrize("seed", range(4))
 @in_a_loop
 async def test_the_file_holds_the_last_write_of_each_key(backend: str, seed: int, tmp_path: Path) -> None:
-    random, expected = Random(seed), {}  # type: ignore[var-annotated]
+    random = Random(seed)
+    expected: Dict[str, bytes] = {}
     options = {"storage_mode": "bytes", "flush_interval": 0.002, "exclusive": False, "backend": backend}
     async with AsyncDictSQLite(tmp_path / "a.db", **options) as db:
         await db.aopen()
